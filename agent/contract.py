@@ -13,9 +13,7 @@ from pydantic import Field, StringConstraints
 from tools.metrics import METRICS, Where
 from tools.record import Record
 
-MetricName = Annotated[
-    str, StringConstraints(pattern="^(" + "|".join(METRICS) + "|custom:[a-z0-9_]+)$")
-]
+MetricName = Annotated[str, StringConstraints(pattern="^(" + "|".join(METRICS) + "|custom:[a-z0-9_]+)$")]
 ModelTask = Literal[
     "classification",
     "text-classification",
@@ -34,9 +32,7 @@ ThingTask = Literal[
 Op = Literal[">=", "<=", ">", "<", "=="]
 Comparand = Literal["incumbent", "baseline", "other"]
 Strategy = Literal["none", "direct", "rolling", "blue_green", "canary", "shadow"]
-Constraint = Literal[
-    "no_deploy", "no_production", "no_spot", "no_gpu", "no_external_data", "no_retrain", "read_only"
-]
+Constraint = Literal["no_deploy", "no_production", "no_spot", "no_gpu", "no_external_data", "no_retrain", "read_only"]
 
 
 class Relative(Record):

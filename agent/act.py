@@ -1,0 +1,131 @@
+"""Stage 6, act: perform approved calls, look at running ones, and turn whatever happens into an outcome.
+
+It accepts nothing but `Approved`. An unknown outcome is resolved by asking the backend, never by
+guessing; what may pass is waited out here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from agent.clock import Clock
+from agent.guard import Approved
+from agent.state import CallState, Ended
+from tools.dispatch import Dispatcher
+from tools.errors import Cause, Failed, Invalid, NotFound, Refused, ToolError, Transient, Unknown
+from tools.jobs import JobFailed
+from tools.tool import Call, Done, Outcome, Running
+
+T = TypeVar("T")
+PATIENCE = 6
+"""How often a call that may pass is made before its cause is reported."""
+LONGEST_WAIT_S = 30.0
+THREADS = 8
+
+
+def perform(approved: Sequence[Approved], dispatcher: Dispatcher, clock: Clock) -> list[Ended]:
+    """Start every call, in parallel when there are several; one outcome each, in the order given."""
+    if len(approved) == 1:
+        return [_start(approved[0].call, dispatcher, clock)]
+    with ThreadPoolExecutor(max_workers=min(THREADS, max(1, len(approved)))) as pool:
+        return list(pool.map(lambda a: _start(a.call, dispatcher, clock), approved))
+
+
+def resume(approved: Approved, dispatcher: Dispatcher, clock: Clock) -> Ended:
+    """A call whose intent is journalled and whose outcome is not: adopt what is there, else make it now."""
+    call = approved.call
+    return _guarded(call, lambda: _find_or_start(call, dispatcher, clock))
+
+
+def look(state: CallState, dispatcher: Dispatcher) -> Ended | None:
+    """Running work, looked at once; None while it goes on or cannot be seen now."""
+    if state.handle is None:
+        return None
+    handle, call = state.handle, state.call
+    try:
+        ended = _guarded(call, lambda: dispatcher.follow(call, handle), pass_on=(Transient, Unknown))
+    except (Transient, Unknown):
+        return None  # a look has no effect: the next one will tell
+    return None if ended.phase == "running" else ended
+
+
+def _start(call: Call, dispatcher: Dispatcher, clock: Clock) -> Ended:
+    def once() -> Outcome:
+        try:
+            return _patiently(lambda: dispatcher.start(call), clock)
+        except Unknown:
+            return _find_or_start(call, dispatcher, clock)
+
+    return _guarded(call, once)
+
+
+def _find_or_start(call: Call, dispatcher: Dispatcher, clock: Clock) -> Outcome:
+    """Law 3: look first; a list may lie for a while, so wait that out before creating again."""
+    wait = dispatcher.staleness_s(call)
+    for pause in (0.0, wait):
+        if pause:
+            clock.sleep(pause)
+        found = _patiently(lambda: dispatcher.find(call), clock)
+        if found is not None:
+            return found
+        if not wait:
+            break
+    return _patiently(lambda: dispatcher.start(call), clock)
+
+
+def _patiently(ask: Callable[[], T], clock: Clock) -> T:
+    def pause(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        return min(LONGEST_WAIT_S, error.retry_after_s if isinstance(error, Transient) else 1.0)
+
+    retrying = Retrying(
+        stop=stop_after_attempt(PATIENCE),
+        wait=pause,
+        retry=retry_if_exception_type(Transient),
+        sleep=clock.sleep,
+        reraise=True,
+    )
+    return retrying(ask)
+
+
+def _guarded(call: Call, ask: Callable[[], Outcome], *, pass_on: tuple[type[ToolError], ...] = ()) -> Ended:
+    try:
+        outcome = ask()
+    except pass_on:
+        raise
+    except JobFailed as error:
+        return _failed(call, error.cause, str(error), faults=error.faults, evidence=error.evidence)
+    except ToolError as error:
+        return _failed(call, _cause(error), str(error), faults=error.faults if isinstance(error, Invalid) else ())
+    except Exception as error:  # noqa: BLE001 - recorded as a typed failure; an unrecorded one would leave the intent open
+        return _failed(call, "unknown", f"{type(error).__name__}: {error}")
+    if isinstance(outcome, Running):
+        return Ended(call=call.id, phase="running", handle=outcome.handle)
+    assert isinstance(outcome, Done)
+    return Ended(call=call.id, phase="done", result=outcome.result)
+
+
+def _cause(error: ToolError) -> Cause:
+    match error:
+        case Failed():
+            return error.cause
+        case Refused():
+            return "permission"
+        case NotFound():
+            return "data_missing"
+        case Invalid():
+            return "data_invalid"
+        case Transient() | Unknown():
+            return "network"
+        case _:
+            return "unknown"
+
+
+def _failed(
+    call: Call, cause: Cause, message: str, *, faults: tuple[str, ...] = (), evidence: tuple[str, ...] = ()
+) -> Ended:
+    return Ended(call=call.id, phase="failed", cause=cause, message=message, faults=faults, evidence=evidence)

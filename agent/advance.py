@@ -1,0 +1,146 @@
+"""Rounds of an activation: fold in what has finished, decide, guard and start every ready call.
+
+The outcomes of one round and the intents of the next share one commit, made before anything is
+performed. It returns when a decision is due or when there is nothing to do but wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent import act, guard
+from agent.book import Book
+from agent.clock import Clock
+from agent.decide import Continue, decide
+from agent.diagnose import WORDS
+from agent.guard import Approved
+from agent.observe import observe
+from agent.record.store import Message, Store
+from agent.state import Answer, CallState, Decided, Diagnosed, Ended, Intent
+from policies.limits import Limits
+from tools.dispatch import Dispatcher
+from tools.record import Record
+
+
+class Wait(Record):
+    """Only waiting is left: for running work, or for a person."""
+
+    for_person: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What an activation works with."""
+
+    book: Book
+    store: Store
+    dispatcher: Dispatcher
+    limits: Limits
+    clock: Clock
+    usd_micro_per_hour: int | None
+
+
+def advance(world: World) -> Decided | Wait:
+    """Rounds until a decision is due."""
+    book = world.book
+    _adopt(world)
+    while True:
+        _inbox(world)
+        finished = _collect(world)
+        decision = decide(book.run, now=world.clock.now())
+        if not isinstance(decision, Continue):
+            book.add(decision)
+            book.commit()
+            return decision
+        if (asked := guard.question(book.run, now=world.clock.now(), limits=world.limits)) is not None:
+            book.add(asked)
+        approved = [] if book.run.pending else _review(world)
+        book.commit()
+        if approved:
+            for ended in act.perform(approved, world.dispatcher, world.clock):
+                _record(world, ended)
+        elif not finished:
+            return Wait(for_person=bool(book.run.pending))
+
+
+def _adopt(world: World) -> None:
+    """Intents without an outcome: the agent was gone in between. The backend knows what became of them."""
+    for state in [c for c in world.book.run.calls.values() if c.phase == "intended"]:
+        _record(world, act.resume(guard.readmit(state.verdict), world.dispatcher, world.clock))
+    world.book.commit()
+
+
+def _inbox(world: World) -> None:
+    """What other processes asked of this run: denials before approvals, each once."""
+    run, book = world.book.run, world.book
+    for message in world.store.messages(run.id):
+        book.fold_in(message.id)
+        if message.kind == "cancel":
+            who = str(message.body.get("who", "somebody"))
+            book.add(Decided(action="cancel", why=f"{who} cancelled the run", code=4))
+        else:
+            _answer(world, message)
+    now = world.clock.now()
+    for pending in [p for p in run.pending.values() if p.expires <= now]:
+        book.add(Answer(pending=pending.id, approve=False, who="nobody in time"))
+
+
+def _answer(world: World, message: Message) -> None:
+    wanted = message.body.get("pending")
+    for pending in list(world.book.run.pending):
+        if wanted in (None, pending):
+            who = str(message.body.get("who", "somebody"))
+            world.book.add(Answer(pending=pending, approve=message.kind == "approve", who=who))
+
+
+def _collect(world: World) -> bool:
+    """Look at everything that runs; whether anything has finished."""
+    finished = False
+    for state in world.book.run.live_calls():
+        if (ended := act.look(state, world.dispatcher)) is not None:
+            _record(world, ended)
+            finished = True
+    return finished
+
+
+def _review(world: World) -> list[Approved]:
+    """Judge every ready step and journal the intents of those that may start."""
+    book, approved = world.book, list[Approved]()
+    room = world.limits.parallel.calls - len(book.run.live_calls())
+    for step in book.run.ready()[: max(0, room)]:
+        attempt = 1 + sum(1 for c in book.run.calls.values() if c.call.step == step.id)
+        verdict, ticket = guard.review(step, book.run, world.limits, attempt=attempt)
+        book.add(verdict)
+        if ticket is not None:
+            book.add(Intent(call=verdict.call.id, digest=verdict.call.digest))
+            approved.append(ticket)
+    return approved
+
+
+def _record(world: World, ended: Ended) -> None:
+    """The outcome, what it cost, what it measured, and what a failure means."""
+    book = world.book
+    state = book.run.calls[ended.call]
+    if ended.phase != "running":
+        ended = ended.model_copy(update={"settled_micro": _bill(world, state)})
+    book.add(ended)
+    step = book.run.plan.step(state.call.step)
+    if ended.phase == "done" and step is not None and ended.result is not None and book.run.contract is not None:
+        for seen in observe(step, ended.result, book.run.contract):
+            book.add(seen)
+    if ended.phase == "failed" and ended.cause is not None:
+        part = step.part if step is not None else None
+        text = f"{WORDS[ended.cause]}: {ended.message}"
+        book.add(Diagnosed(part=part, step=state.call.step, cause=ended.cause, text=text))
+
+
+def _bill(world: World, state: CallState) -> int:
+    """Price × time used, never more than was reserved: the hard limit ended it by then."""
+    reserved = state.verdict.reserve_micro
+    price = world.usd_micro_per_hour
+    if not reserved or price is None or state.started_at is None:
+        return 0
+    if state.call.tool == "extend_lease":
+        return reserved  # what keeps running after the report is paid for by its lease
+    used = max(0.0, world.clock.now() - state.started_at)
+    return min(reserved, -(-round(price * used) // 3600))

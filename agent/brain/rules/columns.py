@@ -1,0 +1,191 @@
+"""Which names in a goal are columns: labels, times, identifiers, columns to leave out.
+
+A name is taken as spelled; quoting it protects it from every other reading.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from agent.brain.rules.entities import Entity
+from agent.brain.rules.reading import Reading
+
+_NAME: Final = re.compile(r"^[^\W\d][\w.-]*$")
+_STOPS: Final = ("from", "filler", "neg", "cmp", "and", "or", "demand", "optimise", "then", "by", "cond", "only", "label")
+_OPEN: Final = frozenset(",:(=-")
+
+
+def label_columns(reading: Reading) -> list[int]:
+    """Places of the names said to be the label, explicit statements only."""
+    found: list[int] = []
+    for at in reading.where("label"):
+        place = _after_cue(reading, at)
+        if place is None:
+            place = _before_cue(reading, at)
+        if place is not None and place not in found:
+            found.append(place)
+    found.extend(n for n in _arrows(reading) if n not in found)
+    return found
+
+
+def predicted(reading: Reading) -> int | None:
+    """The place of the name that the goal asks to predict (`predict price`); None if it is not one name."""
+    for at in reading.where("act", "predict"):
+        place = _object(reading, at)
+        if place is not None and not reading.negated(at):
+            return place
+    return None
+
+
+def is_name(entity: Entity | None) -> bool:
+    """Whether it could be a column's name."""
+    if entity is None:
+        return False
+    if entity.kind == "quoted":
+        return True
+    return entity.kind in ("word", "term", "checkpoint") and bool(_NAME.match(entity.text)) and entity.text.isascii()
+
+
+def _after_cue(reading: Reading, cue: int) -> int | None:
+    at = cue + 1
+    while (entity := reading.get(at)) is not None and at < cue + 6:
+        if entity.kind in ("quoted", "word", "checkpoint"):
+            return at
+        if entity.kind == "han":
+            return at if at > cue + 1 or len(entity.text) > 1 else None
+        if entity.kind == "punct" and entity.text not in _OPEN:
+            return None
+        if entity.kind in ("data", "number", "quantity", "artefact", "enum"):
+            return None
+        if entity.kind == "term" and not entity.means("labelverb"):
+            plain = is_name(entity) and not any(k in entity.readings for k in _STOPS)
+            return at if plain and not _is_cue_for_value(reading, at) else None
+        if entity.text == "," and at > cue + 1:
+            return None
+        at += 1
+    return None
+
+
+def _is_cue_for_value(reading: Reading, at: int) -> bool:
+    """`target accuracy 0.9` asks for a value, it names no column."""
+    after = reading.get(at + 1)
+    if not reading[at].means("metric"):
+        return False
+    return after is not None and (after.number is not None or after.means("cmp") or after.means("filler"))
+
+
+def _before_cue(reading: Reading, cue: int) -> int | None:
+    """`column spam is the label`, `以 churn 为标签`, `churn 是标签列`, `x as target`."""
+    at = cue - 1
+    linked = False
+    while at >= 0 and cue - at < 5:
+        entity = reading[at]
+        if entity.kind in ("punct", "data", "number", "quantity"):
+            return None
+        if entity.kind in ("word", "quoted", "checkpoint", "han") or (linked and is_name(entity) and not _link(entity)):
+            return at if linked and entity.text.lower() not in ("which", "that", "where") else None
+        if not _link(entity):
+            return None
+        linked = linked or entity.text.lower() in _LINKS
+        at -= 1
+    return None
+
+
+_LINKS: Final = ("is", "as", "是", "为", "作为", "作", "当", "做", "being", "当作", "serves as")
+
+
+def _link(entity: Entity) -> bool:
+    return entity.text.lower() in (*_LINKS, "the", "a", "our", "列", "字段", "这一列", "column", "for", "use")
+
+
+def _arrows(reading: Reading) -> list[int]:
+    """`text → stars`: what the arrow points at."""
+    found = []
+    for at in reading.where("arrow"):
+        before, after = reading.get(at - 1), reading.get(at + 1)
+        if is_name(before) and is_name(after) and not reading.clause_has(at, "traffic"):
+            found.append(at + 1)
+    return found
+
+
+def _object(reading: Reading, verb: int) -> int | None:
+    at = verb + 1
+    while (entity := reading.get(at)) is not None and at < verb + 5:
+        if entity.kind == "quoted":
+            return at
+        introduces = entity.text.lower() in ("the", "column", "列", "字段", "variable", "field", "value", "的", "出", "target", "its")
+        if introduces and _more_to_come(reading, at):
+            at += 1
+            continue
+        if not is_name(entity) or entity.text.lower() in _QUESTION:
+            return None
+        return at if _ends_phrase(reading, at) else None
+    return None
+
+
+_QUESTION: Final = ("whether", "if", "which", "who", "what", "when", "how", "that", "with", "on", "a", "an", "it", "from")
+
+
+def _more_to_come(reading: Reading, at: int) -> bool:
+    after = reading.get(at + 1)
+    return after is not None and after.kind not in ("punct", "data")
+
+
+def _ends_phrase(reading: Reading, at: int) -> bool:
+    """`predict price from` names a column; `predict house prices` is prose."""
+    after = reading.get(at + 1)
+    if after is None or after.kind in ("punct", "data", "han"):
+        return True
+    if not after.text.isascii():
+        return True
+    named = re.search(r"[_\d]", reading[at].text) is not None
+    return named or any(k in after.readings for k in ("from", "and", "or", "cmp", "then", "by", "cond", "column"))
+
+
+def named_by(reading: Reading, kind: str, *values: str) -> list[int]:
+    """Places of the names that stand directly behind a cue such as `date column` or `按...`."""
+    found = []
+    for at in reading.where(kind, *values):
+        place = at + 1
+        while (entity := reading.get(place)) is not None and place < at + 4:
+            if is_name(entity) and not entity.means("labelverb"):
+                found.append(place)
+                break
+            if not entity.means("labelverb") and not entity.means("column"):
+                break
+            place += 1
+    return found
+
+
+def listed(reading: Reading, at: int) -> list[int]:
+    """Names in a row from that place: `id, email and zip`, `id 和 email`."""
+    found: list[int] = []
+    expects = True
+    while (entity := reading.get(at)) is not None:
+        if expects and is_name(entity) and not entity.means("and"):
+            found.append(at)
+            expects = False
+        elif not expects and (entity.means("and") or entity.text in (",", "、")):
+            expects = True
+        elif not (expects and entity.means("and")):
+            break
+        at += 1
+    return found
+
+
+def dropped(reading: Reading) -> list[int]:
+    """Places of the columns to leave out."""
+    found: list[int] = []
+    for cue in reading.where("dropcol"):
+        at = cue + 1
+        said = False
+        while (entity := reading.get(at)) is not None and (entity.means("column") or entity.text.lower() in ("the", "out")):
+            said = said or entity.means("column")
+            at += 1
+        names = listed(reading, at)
+        after = reading.get(names[-1] + 1) if names else None
+        closes = after is not None and after.means("column")
+        if names and (said or closes or all(reading[n].quoted for n in names)):
+            found.extend(names)
+    return found

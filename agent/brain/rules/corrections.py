@@ -1,0 +1,67 @@
+"""Applies what people take back: in `0.9, no wait, 0.92` only 0.92 was said. It knows kinds, not meanings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from agent.brain.rules.entities import Entity
+
+_VALUES: Final = ("metric", "family", "gpu", "env", "strategy", "day", "weekday", "numword")
+_THINGS: Final = ("data", "artefact", "version", "region", "clock", "checkpoint", "date", "quoted")
+_MARKS: Final = frozenset(",.;:()-。!?…")
+
+
+def corrected(found: list[Entity]) -> list[Entity]:
+    """The entities as if only the last word had been spoken."""
+    result = list(found)
+    at = 0
+    while at < len(result):
+        if result[at].means("correction") and _is_marker(result, at):
+            result = _apply(result, at)
+        at += 1
+    return result
+
+
+def _is_marker(found: list[Entity], at: int) -> bool:
+    before = found[at - 1] if at else None
+    after = found[at + 1] if at + 1 < len(found) else None
+    if found[at].means("correction", "strong"):
+        return True
+    if before is None or not (before.text in _MARKS or before.means("correction")):
+        return False
+    return after is not None and (after.text in _MARKS or _sort(after) is not None or after.means("correction"))
+
+
+def _sort(entity: Entity) -> str | None:
+    """What a value may be replaced by: another of the same sort."""
+    if entity.number is not None and entity.kind in ("number", "quantity"):
+        return entity.dim or "number"
+    if entity.kind in _THINGS:
+        return entity.kind
+    return next((kind for kind in _VALUES if kind in entity.readings), None)
+
+
+def _same(old: Entity, new: Entity) -> bool:
+    kinds = {_sort(old), _sort(new)}
+    return len(kinds) == 1 or kinds <= {"number", "percent", "points"} or kinds <= {"env", "strategy"}
+
+
+def _apply(found: list[Entity], marker: int) -> list[Entity]:
+    new = next((n for n in range(marker + 1, min(marker + 9, len(found))) if _sort(found[n]) is not None), None)
+    if new is None:
+        return found
+    old = next((n for n in range(marker - 1, -1, -1) if _same(found[n], found[new]) and _sort(found[n])), None)
+    if old is None:
+        return found
+    spoken = found[new]
+    if spoken.kind == "number" and found[old].kind == "quantity":
+        spoken = _in_unit_of(found[old], spoken)
+    placed = replace(spoken, start=found[old].start, end=found[old].end)
+    return [*found[:old], placed, *found[old + 1 : marker], *found[new + 1 :]]
+
+
+def _in_unit_of(old: Entity, new: Entity) -> Entity:
+    """`30 replicas, sorry, 20`: the unit is kept."""
+    factor = (old.number or 0.0) / (old.raw or 1.0)
+    return replace(old, number=(new.number or 0.0) * factor, raw=new.raw)

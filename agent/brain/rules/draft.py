@@ -1,0 +1,89 @@
+"""One part's plan in the making: the steps so far and the facts they provide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent import estimate
+from agent.brain.protocol import Terms
+from agent.contract import Clause, Contract, Part
+from agent.plan import NOTHING, Estimate, Range, Step
+from agent.survey import Survey
+from tools.catalogue import BY_NAME
+from tools.record import Json
+
+
+@dataclass
+class Draft:
+    """One part's steps, growing from the facts that are wanted."""
+
+    contract: Contract
+    survey: Survey
+    terms: Terms
+    part: Part
+    prefix: str
+    results: Mapping[str, Json]
+    steps: list[Step] = field(default_factory=list)
+    facts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Fact → ids of the steps that provide it."""
+    level: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        return self.part.target or self.part.name
+
+    @property
+    def evaluated(self) -> bool:
+        return any(c.where == "holdout" for c in self.part.clauses)
+
+    def carry(self) -> None:
+        """Know the facts that carried steps provide."""
+        for step in self.steps:
+            tool = BY_NAME[step.tool]
+            for fact in tool.provides:
+                same = fact in ("candidate",)
+                self.facts[fact] = (*self.facts.get(fact, ()), step.id) if same else (step.id,)
+            if step.tool in ("tune_model", "select_model", "launch_training"):
+                self.level = max(self.level, step.round)
+
+    def add(
+        self,
+        name: str,
+        tool: str,
+        args: Json,
+        *,
+        seconds: Range = NOTHING,
+        needs: tuple[str, ...] = (),
+        measures: tuple[Clause, ...] = (),
+        round_: int = 0,
+        limit_s: float | None = None,
+    ) -> str:
+        id_ = self.prefix + name
+        costs = BY_NAME[tool].uses in ("jobs", "serving", "machines")
+        self.steps.append(
+            Step(
+                id=id_,
+                tool=tool,
+                part=self.part.name,
+                effect=BY_NAME[tool].effect,
+                needs=tuple(dict.fromkeys(needs)),
+                args=args,
+                estimate=estimate.estimate(seconds, self.survey) if costs else Estimate(seconds=seconds),
+                limit_s=limit_s if limit_s is not None else estimate.limit_s(seconds, self.contract.deadline_s),
+                measures=tuple(f"{self.part.name}/{c.id}" for c in measures),
+                round=round_,
+            )
+        )
+        return id_
+
+    def of(self, fact: str) -> str:
+        return self.facts[fact][-1]
+
+    def size(self) -> tuple[int, int]:
+        return estimate.size(self.survey, self.part.data[0].uri if self.part.data else None)
+
+    @staticmethod
+    def seed(salt: int = 0) -> int:
+        """Fixed by what is planned, so that the same goal gives the same run."""
+        return 1000 * salt + 7

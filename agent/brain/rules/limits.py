@@ -1,0 +1,126 @@
+"""Money and time: the budget and the deadline of the whole goal, and the contradictions in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from agent.brain.rules.calendar import due
+from agent.brain.rules.reading import Reading
+from agent.contract import Remark
+
+_OWN_WORDS: Final = ("in", "within", "run", "take", "takes", "taking", "limit", "got", "done")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The budget, or the question that must be answered before there is one."""
+
+    usd: float | None = None
+    per: str | None = None
+    question: Remark | None = None
+    assumption: Remark | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadline:
+    seconds: float | None = None
+    question: Remark | None = None
+    assumption: Remark | None = None
+
+
+def budget(reading: Reading) -> Budget:
+    """The one amount of money the goal allows. Other currencies and two amounts are questions."""
+    places = reading.dims("money")
+    foreign = [n for n in places if not reading[n].means("unit", "USD")]
+    if foreign:
+        currency = reading[foreign[0]].readings.get("unit", "another currency")
+        dollars = [n for n in places if n not in foreign]
+        if not dollars:
+            text = f"The budget is given in {currency}; how much is it in US dollars?"
+            return Budget(question=Remark(field="budget_usd", text=text))
+        places = dollars
+    if not places:
+        return _bare(reading)
+    amounts = {reading[n].number for n in places}
+    if len(amounts) > 1 and not _range(reading, places):
+        named = " and ".join(f"${value:g}" for value in sorted(a for a in amounts if a is not None))
+        return Budget(question=Remark(field="budget_usd", text=f"The goal names two budgets, {named}; which one holds?"))
+    per = next((p for n in places if (p := _per(reading, n)) is not None), None)
+    if per == "other":
+        text = "The goal limits the cost per hour or week; how much may it cost per day, per month or in all?"
+        return Budget(question=Remark(field="budget_usd", text=text))
+    reading.claim(*places)
+    return Budget(usd=max(a for a in amounts if a is not None), per=per)
+
+
+def _bare(reading: Reading) -> Budget:
+    """`budget 50`: an amount without a currency is taken as dollars."""
+    for cue in reading.where("budget"):
+        for n in (cue + 1, cue + 2, cue + 3):
+            entity = reading.get(n)
+            if entity is None or reading.clause(n) != reading.clause(cue) and reading.get(cue + 1) is not None and reading[cue + 1].text != ":":
+                break
+            if entity.kind == "number" and not entity.dim and entity.exact and reading.free(n):
+                reading.claim(n)
+                text = f"the budget of {entity.number:g} has no currency; US dollars are assumed"
+                return Budget(usd=entity.number, assumption=Remark(field="budget_usd", text=text))
+            if not any(k in entity.readings for k in ("cmp", "filler", "labelverb", "neg")):
+                break
+    return Budget()
+
+
+def _range(reading: Reading, places: list[int]) -> bool:
+    """`between $10 and $20`, `$10-20`: the upper end is the budget."""
+    low, high = places[0], places[-1]
+    texts = {e.text.lower() for e in reading.between(low, high)}
+    return len(places) == 2 and high - low <= 2 and bool(texts & {"-", "to", "and", "到", "至", "~"})
+
+
+def _per(reading: Reading, at: int) -> str | None:
+    cue = reading.near(at, "per", before=5, after=2)
+    if cue is not None:
+        value = reading[cue].readings["per"]
+        return {"day": "day", "month": "month", "goal": None}.get(value, "other")
+    after = reading.get(at + 1)
+    if after is not None and after.text in ("/", "per", "every", "each"):
+        after = reading.get(at + 2)
+    if after is not None and after.dim == "duration" and after.raw == 1 and after.start - reading[at].end <= 4:
+        return {86400.0: "day", 2592000.0: "month"}.get(after.number or 0.0, "other")
+    if after is not None and after.means("unit") and reading.get(at + 1) is not None and reading[at + 1].text in ("/", "per"):
+        return {"duration:86400": "day", "duration:2592000": "month"}.get(after.readings["unit"], "other")
+    return None
+
+
+def deadline(reading: Reading, *, now: float, utc_offset_s: int) -> Deadline:
+    """Seconds from now until the work must be finished; two different ones are a question."""
+    spans = [n for n in reading.dims("duration") if _limits(reading, n)]
+    reading.claim(*spans)
+    values = [reading[n].number or 0.0 for n in spans]
+    moment = due(reading, now=now, utc_offset_s=utc_offset_s)
+    assumption = None
+    if moment is not None:
+        values.append(moment.seconds)
+        if moment.assumed:
+            assumption = Remark(field="deadline_s", text=moment.assumed)
+    distinct = list(dict.fromkeys(v for v in values if v > 0))
+    if len(distinct) > 1:
+        named = " and ".join(f"{v:g} s" for v in distinct)
+        return Deadline(question=Remark(field="deadline_s", text=f"The goal names two deadlines, {named}; which one holds?"))
+    return Deadline(seconds=distinct[0] if distinct else None, assumption=assumption)
+
+
+def _limits(reading: Reading, at: int) -> bool:
+    """Whether a duration nobody else claimed is a limit on the work."""
+    if any(reading[n].means("metric") and abs(n - at) <= 4 for n in reading.in_clause(at)):
+        return False
+    before = reading.get(at - 1)
+    if before is not None and (before.means("every") or before.text.lower() in ("for", "last", "past", "since", "最近", "过去")):
+        return reading.near(at, "deadline", before=3, after=0) is not None and before.text.lower() == "for"
+    compared = reading.near(at, "cmp", before=3, after=2)
+    if compared is not None:
+        return True
+    cue = reading.near(at, "deadline", before=3, after=3)
+    if cue is None:
+        return False
+    return cue < at or not reading[cue].text.isascii() or reading[cue].text.lower() in ("deadline", "limit", "time limit", "tops")

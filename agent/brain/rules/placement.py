@@ -1,0 +1,197 @@
+"""Where the work may run and what the goal rules out: devices, regions, environment, namespace, constraints."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from agent.brain.rules.reading import Reading
+from agent.contract import Placement
+
+_GPU_WORD: Final = re.compile(r"^([a-z]{1,2}\d{1,3}[a-z]?)-(\d+)g[bi]*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The contract's fields about the place."""
+
+    placement: Placement
+    environment: str | None
+    namespace: str | None
+    constraints: tuple[str, ...]
+
+
+def place(reading: Reading) -> Place:
+    """Read from the whole goal; claims the figures it uses."""
+    spot = _spot(reading)
+    constraints = _constraints(reading)
+    if spot is False and any(reading.negated(n) for n in reading.where("spot", "spot")):
+        constraints.append("no_spot")
+    found = Placement.model_validate(
+        {
+            "backend": _backend(reading),
+            **_gpus(reading),
+            **_sizes(reading),
+            "spot": spot,
+            "regions": _texts(reading, "region"),
+            "zones": _texts(reading, "zone"),
+            "instance_types": _texts(reading, "instance"),
+        }
+    )
+    return Place(
+        placement=found, environment=_environment(reading), namespace=_namespace(reading),
+        constraints=tuple(dict.fromkeys(constraints)),
+    )  # fmt: skip
+
+
+def _texts(reading: Reading, kind: str) -> list[str]:
+    return list(dict.fromkeys(reading[n].text for n in reading.kinds(kind) if not reading.negated(n)))
+
+
+def _backend(reading: Reading) -> str | None:
+    found = [reading[n].readings["backend"] for n in reading.where("backend") if not reading.negated(n)]
+    return found[0] if found else None
+
+
+def _gpus(reading: Reading) -> dict[str, object]:
+    for at in reading.where("gpu"):
+        if reading.negated(at):
+            continue
+        found: dict[str, object] = {"gpu": reading[at].readings["gpu"], "gpu_count": _count(reading, at)}
+        memory = next((n for n in (at + 1, at + 2) if n < len(reading) and reading[n].dim == "memory"), None)
+        if memory is not None:
+            reading.claim(memory)
+            found["gpu_memory_gb"] = reading[memory].number
+        return found
+    for at, entity in enumerate(reading.entities):
+        match = _GPU_WORD.match(entity.text) if entity.kind == "word" else None
+        if match:
+            return {"gpu": match.group(1).upper(), "gpu_count": _count(reading, at), "gpu_memory_gb": float(match.group(2))}
+    for at in reading.dims("gpu"):
+        if not reading.negated(at) and reading[at].number:
+            reading.claim(at)
+            return {"gpu_count": int(reading[at].number or 0)}
+    return {}
+
+
+def _count(reading: Reading, at: int) -> int | None:
+    """`2x T4`, `8 张 H100`, `one A10G`, `T4 x2`, `a T4`."""
+    for n in (at - 1, at - 2):
+        entity = reading.get(n)
+        if entity is None or reading.sentence(n) != reading.sentence(at):
+            break
+        if entity.kind in ("number", "quantity") and entity.dim in ("", "times", "gpu") and entity.number:
+            reading.claim(n)
+            return int(entity.number)
+        if n == at - 1 and entity.means("article"):
+            return 1
+        if not (entity.means("classifier") or entity.kind == "word" or entity.text in ("的", "NVIDIA")):
+            break
+    after, second = reading.get(at + 1), reading.get(at + 2)
+    if after is not None and after.text.lower() in ("x", "×", "*") and second is not None and second.number:
+        reading.claim(at + 2)
+        return int(second.number)
+    match = re.fullmatch(r"[x×](\d+)", after.text.lower()) if after is not None else None
+    return int(match.group(1)) if match else None
+
+
+def _sizes(reading: Reading) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for at in reading.dims("cpu"):
+        if reading[at].number and not reading.negated(at):
+            reading.claim(at)
+            found.setdefault("cpus", reading[at].number or 0.0)
+    for at in reading.dims("memory"):
+        cue = reading.near(at, "memoryword", before=3, after=3)
+        device = reading.near(at, "gpuword", "gpu", before=3, after=1)
+        on_gpu = cue is not None and reading[cue].means("memoryword", "gpu") or (device is not None and device < at)
+        if cue is None and not on_gpu:
+            continue
+        reading.claim(at)
+        found.setdefault("gpu_memory_gb" if on_gpu else "memory_gb", reading[at].number or 0.0)
+    return found
+
+
+def _spot(reading: Reading) -> bool | None:
+    for at in reading.where("spot"):
+        if reading[at].means("spot", "ondemand"):
+            return False if not reading.negated(at) else None
+        negated = reading.negated(at)
+        if negated == "soft" and "不用" not in reading.text:
+            return None
+        return negated is None
+    return None
+
+
+def _environment(reading: Reading) -> str | None:
+    found: list[str] = []
+    for at in reading.where("env"):
+        after = reading.get(at + 1)
+        about_data = after is not None and after.means("dataword")
+        name = reading[at].readings["env"]
+        if name == "live" or about_data or reading.negated(at):
+            continue
+        found.append(name)
+    if found:
+        return "production" if "production" in found else found[0]
+    return "production" if _goes_live(reading) else None
+
+
+def _goes_live(reading: Reading) -> bool:
+    for at in reading.where("act", "deploy"):
+        words = reading[at].text.lower().split()
+        if "live" in words and not reading.negated(at) and not reading[at].means("comparand"):
+            return True
+    return False
+
+
+def _namespace(reading: Reading) -> str | None:
+    for cue in reading.where("namespace"):
+        for n in (cue + 1, cue + 2, cue - 1):
+            entity = reading.get(n)
+            if entity is None or reading.sentence(n) != reading.sentence(cue):
+                continue
+            if n == cue + 2 and not reading[cue + 1].means("labelverb"):
+                continue
+            if entity.kind in ("word", "quoted") and re.fullmatch(r"[a-z0-9][a-z0-9-]*", entity.text):
+                reading.claim(n)
+                return entity.text
+            after_env = n == cue - 1 and entity.kind == "term" and re.fullmatch(r"[a-z][a-z-]+", entity.text)
+            if after_env and not any(k in entity.readings for k in ("det", "filler", "article", "from")):
+                return entity.text
+    return None
+
+
+def _constraints(reading: Reading) -> list[str]:
+    found: list[str] = []
+    if _ruled_out(reading, "act", "deploy"):
+        found.append("no_deploy")
+    if any(reading.negated(n) == "hard" for n in reading.where("env", "production")):
+        found.append("no_production")
+    if reading.where("gpuword", "cpuonly") or any(_without_gpu(reading, n) for n in reading.where("gpuword", "gpu")):
+        found.append("no_gpu")
+    if any(reading.negated(n) for n in reading.where("external")):
+        found.append("no_external_data")
+    if _ruled_out(reading, "act", "retrain") or _trained_not(reading):
+        found.append("no_retrain")
+    if reading.where("readonly"):
+        found.append("read_only")
+    return found
+
+
+def _ruled_out(reading: Reading, kind: str, value: str) -> bool:
+    return any(
+        reading.negated(n) == "hard" for n in reading.where(kind, value)
+    )
+
+
+def _trained_not(reading: Reading) -> bool:
+    places = [n for n in reading.where("act", "train") if reading[n].text.lower() in ("train", "training", "训练")]
+    return bool(places) and all(reading.negated(n) == "hard" for n in places)
+
+
+def _without_gpu(reading: Reading, at: int) -> bool:
+    negated = reading.negated(at)
+    before = reading.get(at - 1)
+    return negated == "hard" or (negated == "soft" and before is not None and before.text in ("不用", "不使用"))

@@ -1,0 +1,177 @@
+"""Demands relative to what exists: `two points better than the current model`, `does not fall`, `10 % faster`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from agent.brain.rules.measures import Mention, value_for
+from agent.brain.rules.reading import Reading
+from agent.contract import Relative
+from tools.metrics import metric
+
+_FIGURES: Final = ("points", "percent", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A metric held against a comparand."""
+
+    at: int
+    name: str
+    relative: Relative
+
+
+def comparisons(reading: Reading, found: list[Mention]) -> list[Comparison]:
+    """Relative demands; the figures they use are claimed, so this runs before absolute pairs are made."""
+    result: list[Comparison] = []
+    for mention in found:
+        made = _compared(reading, mention, found)
+        if made is not None:
+            result.append(made)
+    return result + _speeds(reading, found)
+
+
+def _compared(reading: Reading, mention: Mention, found: list[Mention]) -> Comparison | None:
+    figure = _delta(reading, mention, found)
+    to = _comparand(reading, mention, found)
+    steady = _steady(reading, mention, found)
+    if figure is None and _has_threshold(reading, mention, found):
+        return None
+    if figure is not None and (to is not None or steady or reading[figure].dim == "points"):
+        reading.claim(figure)
+        relative = _with_delta(reading, mention, figure, to, steady=steady)
+    elif steady or (to is not None and figure is None and _against(reading, mention, found)):
+        relative = Relative(to=_to(reading, to), delta=0.0, kind="absolute")
+    else:
+        return None
+    reading.claim(mention.at)
+    return Comparison(at=mention.at, name=mention.name, relative=relative)
+
+
+def _scope(reading: Reading, mention: Mention, found: list[Mention]) -> range:
+    """The stretch of the sentence that belongs to this mention: up to the neighbouring metrics."""
+    inside = list(reading.in_sentence(mention.at))
+    low, high = inside[0], inside[-1] + 1
+    others = [m.at for m in found if reading.sentence(m.at) == reading.sentence(mention.at)]
+    after = [n for n in others if n > mention.at]
+    before = [n for n in others if n < mention.at]
+    if after:
+        commas = [n for n in range(mention.at, after[0]) if reading[n].kind == "punct" or reading[n].means("and")]
+        high = commas[0] if commas else after[0]
+    if before:
+        commas = [n for n in range(before[-1], mention.at) if reading[n].kind == "punct" or reading[n].means("and")]
+        low = commas[-1] if commas else before[-1] + 1
+    return range(low, high)
+
+
+def _delta(reading: Reading, mention: Mention, found: list[Mention]) -> int | None:
+    """The figure by which the metric is to differ: points, or a percentage or number beside a comparative."""
+    scope = _scope(reading, mention, found)
+    for n in scope:
+        if reading[n].dim == "points" and reading.free(n) and not _is_time(reading, n):
+            return n
+    if not any(reading[n].means("comparand") for n in scope) and not _drop_by(reading, scope):
+        return None
+    for n in scope:
+        if reading[n].kind in ("quantity", "number") and reading[n].dim in ("percent", "") and reading.free(n):
+            if reading[n].exact and _beside_comparative(reading, n):
+                return n
+    return None
+
+
+def _is_time(reading: Reading, at: int) -> bool:
+    return reading.near(at, "day") is not None and reading[at].text.endswith("点")
+
+
+def _beside_comparative(reading: Reading, at: int) -> bool:
+    after, before, second = reading.get(at + 1), reading.get(at - 1), reading.get(at - 2)
+    if after is not None and after.means("compar"):
+        return True
+    if before is None:
+        return False
+    if before.text.lower() == "by" or before.means("compar") and not before.means("cmp"):
+        return True
+    return before.means("cmp") and second is not None and (second.text.lower() == "by" or second.means("stable"))
+
+
+def _drop_by(reading: Reading, scope: range) -> bool:
+    return any(reading[n].means("stable") for n in scope) and any(reading[n].text.lower() in ("by", "超过") for n in scope)
+
+
+def _comparand(reading: Reading, mention: Mention, found: list[Mention]) -> int | None:
+    scope = _scope(reading, mention, found)
+    inside = [n for n in scope if reading[n].means("comparand")]
+    if inside:
+        return inside[0]
+    shared = [n for n in reading.in_sentence(mention.at) if reading[n].means("comparand")]
+    return shared[0] if shared and any(reading[n].dim == "points" for n in scope) else None
+
+
+def _against(reading: Reading, mention: Mention, found: list[Mention]) -> bool:
+    """`better than the baseline`: a comparator or comparative stands before the comparand."""
+    scope = _scope(reading, mention, found)
+    for n in scope:
+        if not reading[n].means("comparand"):
+            continue
+        near = [reading[k] for k in range(max(scope.start, n - 5), n)]
+        if any(e.means("cmp") or e.text.lower() in ("than", "比", "match", "vs") for e in near):
+            return True
+    return False
+
+
+def _steady(reading: Reading, mention: Mention, found: list[Mention]) -> bool:
+    """`does not fall`, `at the same error rate`, `保持不变`: no figure is needed."""
+    scope = _scope(reading, mention, found)
+    for n in scope:
+        entity = reading[n]
+        if not entity.means("stable") or abs(n - mention.at) > 6:
+            continue
+        if entity.means("stable", "same") and reading.clause(n) == reading.clause(mention.at):
+            return True
+        negative = reading.negated(n) is not None or reading.negated(mention.at) is not None and n < mention.at
+        if entity.means("stable", "stable") and negative:
+            return True
+    return False
+
+
+def _has_threshold(reading: Reading, mention: Mention, found: list[Mention]) -> bool:
+    scope = _scope(reading, mention, found)
+    return any(
+        reading[n].kind in ("number", "quantity")
+        and reading.free(n)
+        and reading[n].dim != "points"
+        and value_for(mention.name, reading[n]) is not None
+        and abs(n - mention.at) <= 8
+        for n in scope
+    )
+
+
+def _to(reading: Reading, at: int | None) -> Literal["incumbent", "baseline", "other"]:
+    return "baseline" if at is not None and reading[at].means("comparand", "baseline") else "incumbent"
+
+
+def _with_delta(reading: Reading, mention: Mention, figure: int, to: int | None, *, steady: bool) -> Relative:
+    known = metric(mention.name)
+    sign = -1.0 if known is not None and known.better == "min" else 1.0
+    clause = [reading[n] for n in reading.in_sentence(figure)]
+    worse = steady or any(e.means("compar", "bad") and not e.means("stable") for e in clause)
+    amount = reading[figure]
+    ratio = amount.dim == "percent"
+    delta = sign * (amount.number or 0.0) * (-1.0 if worse else 1.0)
+    return Relative(to=_to(reading, to), delta=delta, kind="ratio" if ratio else "absolute")
+
+
+def _speeds(reading: Reading, found: list[Mention]) -> list[Comparison]:
+    """`10 % faster than today's`: latency is meant though no metric is named."""
+    result: list[Comparison] = []
+    for at in reading.where("speed"):
+        figure = next((n for n in (at - 1, at + 1) if (e := reading.get(n)) and e.dim == "percent" and reading.free(n)), None)
+        nearby = any(m.name.startswith("latency") and reading.clause(m.at) == reading.clause(at) for m in found)
+        if figure is None or nearby or not reading.sentence_has(at, "comparand"):
+            continue
+        reading.claim(figure)
+        sign = 1.0 if reading[at].means("compar", "bad") else -1.0
+        relative = Relative(to="incumbent", delta=sign * (reading[figure].number or 0.0), kind="ratio")
+        result.append(Comparison(at=at, name="latency_p95_ms", relative=relative))
+    return result

@@ -1,0 +1,171 @@
+"""From a goal's text to tokens: quotations, places, names of versions, dates, numbers, words, Han characters.
+
+It decides what is one thing and must not be taken apart; it knows no meaning.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from agent.brain.rules.lexicon import pieces
+
+Kind = Literal[
+    "quoted", "data", "artefact", "version", "model_file", "program", "command", "image", "date", "clock", "enum",
+    "number", "word", "han", "punct",
+]  # fmt: skip
+
+_DATA: Final = r"(?:csv|tsv|parquet|pq|jsonl|ndjson|json|txt|xlsx|feather|arrow|orc|avro|npz|npy|h5|zip|tar|tgz)(?:\.gz)?"
+_MODEL: Final = r"(?:onnx|pkl|pickle|joblib|skops|pt|pth|safetensors|ckpt|keras|gguf|bin)"
+_HAN: Final = "\u2e80-\u9fff"
+_END: Final = r"(?![A-Za-z0-9_])"
+_CIRCLED: Final = {ord("①") + n: f"({n + 1})" for n in range(9)}
+
+_TOKEN: Final = re.compile(
+    rf"""
+  (?P<quoted>`[^`\n]+`|"[^"\n]{{1,200}}"|“[^”\n]{{1,200}}”|「[^」\n]+」|『[^』\n]+』|‘[^’\n]{{1,80}}’|(?<![\w'])'[^'\n]{{1,80}}'(?!\w))
+| (?P<uri>\b(?:s3|gs|gcs|https?|hdfs|abfss?|wasbs?|file|az|ftp|r2|oss|cos|models|runs|dbfs):/{{1,3}}[^\s,;"'`<>(){_HAN}，。；、）]*[^\s,;"'`<>(){_HAN}.:!?]
+    |\b(?:sklearn|hf|openml|kaggle):[\w./-]*\w)
+| (?P<program>(?:\.{{0,2}}/)?[A-Za-z0-9_][\w./-]*\.(?:py|sh|ipynb|R){_END})
+| (?P<file>(?:~/|\.{{1,2}}/|/)?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_][A-Za-z0-9_.*-]*\.{_DATA}{_END})
+| (?P<model_file>(?:~/|\.{{1,2}}/|/)?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.{_MODEL}{_END})
+| (?P<hanfile>(?<![\w])[\w-]{{1,24}}\.{_DATA}{_END})
+| (?P<image>\b[a-z0-9][\w.-]*(?:\.[a-z]+|:\d+)/[\w./-]+:[\w.-]*\w)
+| (?P<folder>(?<![\w/.])(?:\.{{1,2}}/|~/|/)[A-Za-z_][\w.-]*(?:/[\w.-]*\w)*/?|(?<![\w/.])[A-Za-z_][\w-]*(?:/[\w-]+)*/(?![\w/]))
+| (?P<artefact>\b[A-Za-z][\w-]*(?:[./][\w-]+)*[:@](?:[vV]\d[\w.]*\w|[vV]\d|latest|champion|production|prod|staging)\b)
+| (?P<date>\b\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{4}}\s?年\s?\d{{1,2}}\s?月(?:\s?\d{{1,2}}\s?[日号])?)
+| (?P<clock>\b(?:[01]?\d|2[0-4]):[0-5]\d(?:\s?[apAP]\.?[mM]\b\.?)?(?!\d)|\b(?:1[0-2]|0?[1-9])\s?[apAP]\.?[mM]\b)
+| (?P<enum>\((?:[a-hA-H]|[1-9]|i{{1,3}}|iv|[一二三四])\)|(?:(?<![^\n])|(?<=[:;,.。!?])|(?<=[:;,.!?]\s))(?:[1-9][.)](?!\d)|[一二三四]、|[a-h]\))(?=\s|[A-Za-z{_HAN}])|第[一二三四](?:[,、:]|个(?:任务|模型)?[:,是]))
+| (?P<version>\b[vV]\d+(?:\.\d+)*\b)
+| (?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)(?P<kilo>[kK](?![A-Za-z0-9]))?
+| (?P<word>[^\W\d{_HAN}](?:[^\W{_HAN}]*)(?:'[a-z]+)?(?:[-./][^\W{_HAN}]+)*)
+| (?P<han>[{_HAN}])
+| (?P<punct>[^\s\w])
+""",
+    re.VERBOSE,
+)
+_PLACE: Final = re.compile(rf"^(?:(?:s3|gs|gcs|https?|hdfs|abfss?|file|az|sklearn|hf):\S+|[^\s=<>]+\.{_DATA}|(?:\.{{1,2}}|~)?/\S+)$")
+_ARTEFACT: Final = re.compile(r"^[\w./-]+[:@][vV]?\d[\w.]*$")
+_COMMAND: Final = re.compile(r"^(?:python[\d.]*|bash|sh|make|torchrun|accelerate|uv|node|Rscript|julia|deepspeed|mpirun|npm|poetry|\./)\b.*|.*\.(?:py|sh)\b.*", re.S)
+_SLASHED: Final = re.compile(r"[^\W\d]\w*(?:/[^\W\d]\w*)+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """One indivisible stretch of the goal. `text` is what it names, without quotation marks."""
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+    pieces: tuple[str, ...] = ()
+    number: float | None = None
+    quoted: bool = False
+
+
+def normalise(text: str) -> str:
+    """Full-width forms become ASCII, curly apostrophes straight, circled numbers `(1)`."""
+    plain = text.translate(_CIRCLED)
+    plain = "".join(c if c in "…" else unicodedata.normalize("NFKC", c) for c in plain)
+    return plain.replace("’", "'").replace("′", "'").replace("—", ",").replace("–", "-").replace("−", "-")
+
+
+def scan(text: str) -> list[Token]:
+    """Tokens of a normalised text, in order."""
+    tokens: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        tokens.extend(_token(match))
+    marks = [t for t in tokens if t.kind == "enum"]
+    if [_rank(t.text) for t in marks] == list(range(1, len(marks) + 1)) and len(marks) > 1:
+        return tokens
+    return [inner for t in tokens for inner in (_taken_apart(t) if t.kind == "enum" else (t,))]
+
+
+def _rank(mark: str) -> int:
+    """1 for `(a)`, `1.`, `一、`, `第一,`; 2 for the next."""
+    core = mark.strip("()第,、:.)个是任务模型").lower()
+    for series in ("abcdefgh", "123456789", "一二三四"):
+        if len(core) == 1 and core in series:
+            return series.index(core) + 1
+    return {"i": 1, "ii": 2, "iii": 3, "iv": 4}.get(core, 0)
+
+
+def _taken_apart(token: Token) -> list[Token]:
+    """A lone `(1)` or `6.` is no enumeration: its characters stand for themselves."""
+    found: list[Token] = []
+    for n, char in enumerate(token.text):
+        at = token.start + n
+        number = float(char) if char in "123456789" else None
+        kind: Kind = "number" if number else "word" if char.isascii() and char.isalpha() else "han" if char.isalpha() else "punct"
+        found.append(Token(kind=kind, text=char, start=at, end=at + 1, pieces=(char.lower(),), number=number))
+    return found
+
+
+def _token(match: re.Match[str]) -> list[Token]:
+    group = match.lastgroup or "punct"
+    raw, start, end = match.group(), match.start(), match.end()
+    if group == "quoted":
+        return [_quoted(raw, start, end)]
+    if group in ("number", "kilo"):
+        value = float(match.group("number").replace(",", "")) * (1000 if match.group("kilo") else 1)
+        return [Token(kind="number", text=raw, start=start, end=end, pieces=(raw,), number=value)]
+    if group == "hanfile":
+        return _han_file(raw, start, end)
+    if group == "word":
+        return _word(raw, start, end)
+    if group in ("uri", "file", "folder"):
+        return [Token(kind="model_file" if raw.startswith(("models:", "runs:")) else "data", text=raw, start=start, end=end)]
+    kinds: dict[str, Kind] = {
+        "program": "program", "model_file": "model_file", "image": "image", "artefact": "artefact", "date": "date",
+        "clock": "clock", "enum": "enum", "version": "version", "han": "han",
+    }  # fmt: skip
+    kind = kinds.get(group, "punct")
+    return [Token(kind=kind, text=raw, start=start, end=end, pieces=(raw.lower(),) if kind in ("han", "punct") else ())]
+
+
+def _quoted(raw: str, start: int, end: int) -> Token:
+    inner = raw[1:-1].strip()
+    kind: Kind = "quoted"
+    if _PLACE.match(inner):
+        kind = "data"
+    elif _COMMAND.match(inner) and not _ARTEFACT.match(inner):
+        kind = "command" if " " in inner or inner.startswith("./") else "program"
+    elif re.search(rf"\.{_MODEL}$", inner):
+        kind = "model_file"
+    elif _ARTEFACT.match(inner):
+        kind = "artefact"
+    return Token(kind=kind, text=inner, start=start, end=end, quoted=True)
+
+
+def _han_file(raw: str, start: int, end: int) -> list[Token]:
+    """`用客户.csv` is a word and a file: characters that introduce a file are not part of its name."""
+    cut = 0
+    latin = re.search(rf"(?<=[{_HAN}])[A-Za-z0-9_-]+\.", raw)
+    if latin:
+        cut = latin.start()
+    else:
+        while raw[cut:].startswith(("用", "在", "对", "把", "从", "数据", "文件", "基于", "使用", "利用", "读取", "根据", "是")):
+            cut += 1 if raw[cut] in "用在对把从是" else 2
+    lead = [
+        Token(kind="han", text=c, start=start + n, end=start + n + 1, pieces=(c,)) for n, c in enumerate(raw[:cut])
+    ]
+    return [*lead, Token(kind="data", text=raw[cut:], start=start + cut, end=end)]
+
+
+def _word(raw: str, start: int, end: int) -> list[Token]:
+    """`blue/green` and `and/or` are words with a mark between them."""
+    if "/" in raw:
+        found: list[Token] = []
+        at = start
+        for part in re.split(r"(/)", raw):
+            kind: Kind = "punct" if part == "/" else "word"
+            if part[:1].isdigit():
+                kind = "number"
+            number = float(part) if kind == "number" and re.fullmatch(r"\d+(?:\.\d+)?", part) else None
+            found.append(Token(kind=kind, text=part, start=at, end=at + len(part), pieces=pieces(part), number=number))
+            at += len(part)
+        return found
+    name = raw.removesuffix("'s")
+    return [Token(kind="word", text=name, start=start, end=end, pieces=pieces(raw.replace(".", " ")))]

@@ -1,0 +1,282 @@
+"""Stage 9, decide: go on, revise, ask, or finish. Pure: from what is known to one decision.
+
+The holdout is opened when validation meets the clauses or the search is exhausted; a later search
+learns only that it was short. At most three looks. Everything is bounded: levels of search, looks,
+extensions of a watch, attempts of a step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from agent import judge
+from agent.contract import Clause, Part
+from agent.diagnose import repeatable
+from agent.guard import denied
+from agent.judge import Judgement
+from agent.plan import Step
+from agent.search import EXTENSIONS, LEVELS, can_search_on
+from agent.state import CallState, Decided, Run
+from tools.metrics import metric
+from tools.record import Record
+
+
+class Continue(Record):
+    """Nothing to decide: start what is ready, or wait for what runs."""
+
+
+Decision = Continue | Decided
+
+_BAD_DATA = ("data_missing", "data_invalid")
+GO_ON = Continue()
+FAR = 3.0
+"""A clause is far when validation misses it by more than this many half-widths of its interval."""
+
+
+def decide(run: Run, *, now: float) -> Decision:
+    """The next decision, the most urgent first. A run that ends winds down what it leaves before it finishes."""
+    if run.report is not None:
+        return Decided(action="finish", why=run.report.reason)
+    if (closing := wound_down(run)) is not None:
+        if run.live_calls() or (run.ready() and not _refused(run)):
+            return GO_ON
+        return Decided(action="finish", why=closing.why, code=closing.code)
+    decision = _open(run, now)
+    if isinstance(decision, Decided) and decision.action == "finish" and _leaves_something(run):
+        return decision.model_copy(update={"action": "revise", "change": "wind_down"})
+    return decision
+
+
+def wound_down(run: Run) -> Decided | None:
+    """The decision to wind down, once it was taken."""
+    return next((d for d in run.decisions if d.change == "wind_down"), None)
+
+
+def unkept(run: Run) -> list[str]:
+    """Parts that deployed something which is neither handed over nor taken back."""
+    parts = []
+    for part in run.contract.parts if run.contract is not None else ():
+        steps = run.plan.of_part(part.name)
+        deployed = any(s.tool == "deploy_model" and run.of_step(s.id) is not None for s in steps)
+        settled = any(
+            s.tool in ("extend_lease", "rollback_endpoint", "release_resource") and run.done(s.id) for s in steps
+        )
+        if deployed and not settled:
+            parts.append(part.name)
+    return parts
+
+
+def _leaves_something(run: Run) -> bool:
+    return bool(run.live_calls() or unkept(run))
+
+
+_CODES = {"refused": 3, "infeasible": 1, "needs_input": 4}
+
+
+def _open(run: Run, now: float) -> Decision:
+    """The decision of a run that is not winding down."""
+    contract, feasibility = run.contract, run.plans[-1].feasibility
+    if contract is None or feasibility.verdict in _CODES:
+        why = "; ".join(feasibility.reasons)
+        return Decided(action="finish", why=why, code=_CODES.get(feasibility.verdict, 3))
+    if cancelled := next((d for d in run.decisions if d.action == "cancel"), None):
+        return Decided(action="finish", why=cancelled.why, code=4)
+    if who := denied(run):
+        return Decided(action="finish", why=f"{who} did not approve the plan", code=3)
+    if (refused := _refused(run)) is not None:
+        return refused
+    if contract.deadline_s is not None and now - run.started > contract.deadline_s:
+        return Decided(action="finish", why=f"the deadline of {contract.deadline_s:g} s has passed", code=1)
+    for part in contract.parts:
+        if (decision := _part(part, run)) is not None:
+            return decision
+    return _whole(run)
+
+
+def _refused(run: Run) -> Decided | None:
+    for step in run.plan.steps:
+        state = run.of_step(step.id)
+        if state is not None and state.phase == "refused":
+            reason = "; ".join(state.verdict.reasons)
+            code = 1 if set(state.verdict.policies) == {"budget"} else 3
+            return Decided(action="finish", part=step.part, why=reason, code=code)
+    return None
+
+
+def _whole(run: Run) -> Decision:
+    """The run is over when every step of every part is, or can no longer start."""
+    if run.live_calls() or run.pending or run.ready():
+        return GO_ON
+    if all(run.done(s.id) for s in run.plan.steps):
+        return Decided(action="finish", why=_ending(run))
+    return Decided(action="finish", why=_ending(run) or "no step can go on", code=_failure_code(run))
+
+
+def _ending(run: Run) -> str:
+    """The last thing that was decided about any part, in its own words."""
+    whys = [d.why for d in run.decisions if d.change in ("stop", "roll_back", "exhausted")]
+    return whys[-1] if whys else ""
+
+
+def _failure_code(run: Run) -> int:
+    """2 when the data itself is at fault, 5 when the agent, a backend or a program failed."""
+    failed = [c for c in run.calls.values() if c.phase == "failed" and c.ended is not None]
+    if any(c.call.tool == "prepare_data" and c.ended and c.ended.cause in _BAD_DATA for c in failed):
+        return 2
+    return 5 if failed else 1
+
+
+def _part(part: Part, run: Run) -> Decided | None:
+    if _stopped(part, run):
+        return None
+    steps = run.plan.of_part(part.name)
+    for step in steps:
+        state = run.of_step(step.id)
+        if state is not None and state.phase == "failed":
+            return _after_failure(part, step, state, run)
+    for look in (_live, _holdout, _validation):
+        if (decision := look(part, steps, run)) is not None:
+            return decision
+    return None
+
+
+def _stopped(part: Part, run: Run) -> bool:
+    return any(d.part == part.name and d.change in ("stop", "roll_back") for d in run.decisions)
+
+
+def _after_failure(part: Part, step: Step, state: CallState, run: Run) -> Decided | None:
+    ended = state.ended
+    assert ended is not None
+    if repeatable(ended.cause) and state.call.attempt < 2 and not step.tool.startswith("evaluate"):
+        return Decided(action="revise", part=part.name, change=f"retry:{step.id}", why=f"{step.id}: {ended.message}")
+    why = f"{step.id} failed ({ended.cause}): {ended.message}"
+    return Decided(action="revise", part=part.name, change=_undo(part, run), why=why)
+
+
+def _undo(part: Part, run: Run) -> Literal["roll_back", "stop"]:
+    """Something was deployed and must not stay as it is; or nothing was."""
+    deployed = any(s.tool == "deploy_model" and run.of_step(s.id) for s in run.plan.of_part(part.name))
+    return "roll_back" if deployed else "stop"
+
+
+def _holdout_clauses(part: Part) -> list[Clause]:
+    return [c for c in part.clauses if c.where == "holdout"]
+
+
+def _latest(steps: list[Step], tool: str, run: Run) -> Step | None:
+    return next((s for s in reversed(steps) if s.tool == tool and run.done(s.id)), None)
+
+
+def _validation(part: Part, steps: list[Step], run: Run) -> Decided | None:
+    """After a choice on validation: search on before the holdout is opened, if that may help."""
+    chosen = _latest(steps, "select_model", run)
+    if chosen is None:
+        return None
+    evaluation = next((s for s in steps if s.tool == "evaluate_model" and chosen.id in s.needs), None)
+    if evaluation is None or run.of_step(evaluation.id) is not None:
+        return None
+    short = short_on_validation(part, chosen, run)
+    if not short or any(d.part == part.name and d.change == "exhausted" for d in run.decisions):
+        return None
+    if why := exhausted(part, chosen, run, short):
+        return Decided(action="revise", part=part.name, change="exhausted", why=why)
+    return Decided(action="revise", part=part.name, change="search", why=_short_words(short))
+
+
+def short_on_validation(part: Part, chosen: Step, run: Run) -> list[tuple[Clause, Judgement]]:
+    """The holdout clauses that the chosen model does not meet on validation."""
+    seen = [o for o in run.observations if o.step == chosen.id]
+    judged = [(c, judge.holdout(c, judge.find(c, seen, "validation"))) for c in _holdout_clauses(part)]
+    return [(c, j) for c, j in judged if j.verdict == "NOT MET"]
+
+
+def _short_words(short: list[tuple[Clause, Judgement]]) -> str:
+    return "; ".join(f"validation {c.metric} {j.measured:.4g}, {c.op} {c.value} is demanded" for c, j in short)
+
+
+def exhausted(part: Part, chosen: Step, run: Run, short: list[tuple[Clause, Judgement]]) -> str:
+    """Why searching on is not worth it; empty when it may be."""
+    if not can_search_on(part, chosen.round):
+        return f"the search is exhausted after {LEVELS} rounds: {_short_words(short)}"
+    result = run.result(chosen.id) or {}
+    for clause, judged in short:
+        if reason := unlikely(clause, judged, result.get("curve", [])):
+            return reason
+    return ""
+
+
+def unlikely(clause: Clause, judged: Judgement, curve: list[list[float]]) -> str:
+    """Whether the learning curve on validation says that more search or data will not reach the clause.
+
+    The curve is continued by its last slope per doubling of rows, for ten times the data; the clause
+    must be missed by more than `FAR` half-widths of the interval as well.
+    """
+    known = metric(clause.metric)
+    wanted = judge.threshold(clause)
+    if wanted is None or judged.measured is None or judged.interval is None or len(curve) < 2 or known is None:
+        return ""
+    half = (judged.interval[1] - judged.interval[0]) / 2
+    if abs(judged.measured - wanted) <= FAR * half:
+        return ""
+    sign = 1.0 if known.better == "max" else -1.0
+    (rows_a, a), (rows_b, b) = curve[-2], curve[-1]
+    doublings = max(1e-9, math.log2(rows_b / max(rows_a, 1)))
+    slope = max(0.0, sign * (b - a) / doublings)
+    best = sign * judged.measured + slope * math.log2(10.0)
+    if best >= sign * wanted:
+        return ""
+    return (
+        f"{clause.metric} {clause.op} {wanted:g} is unlikely to be reachable: validation gives {judged.measured:.4g} "
+        f"and its learning curve suggests at most about {sign * best:.4g} with ten times the data"
+    )
+
+
+def _holdout(part: Part, steps: list[Step], run: Run) -> Decided | None:
+    """After a look at the holdout: go on to deploy, search once more, or stop."""
+    done = _latest(steps, "evaluate_model", run)
+    if done is None or any(s.tool == "select_model" and s.round > done.round for s in steps):
+        return None
+    seen = [o for o in run.observations if o.step == done.id]
+    look = run.looks(part.name)
+    judged = [(c, judge.holdout(c, judge.find(c, seen, "holdout"), look=look)) for c in _holdout_clauses(part)]
+    short = [c for c, j in judged if j.verdict != "MET"]
+    if not short:
+        return None
+    names = ", ".join(c.metric for c in short)
+    searched_out = any(d.part == part.name and d.change == "exhausted" for d in run.decisions)
+    chosen = _latest(steps, "select_model", run)
+    if searched_out or look >= judge.LOOKS or chosen is None or not can_search_on(part, chosen.round):
+        why = next((d.why for d in run.decisions if d.change == "exhausted" and d.part == part.name), "")
+        return Decided(action="revise", part=part.name, change="stop", why=why or f"{names} short on the holdout")
+    return Decided(action="revise", part=part.name, change="search", why=f"{names} short on the holdout")
+
+
+def _live(part: Part, steps: list[Step], run: Run) -> Decided | None:
+    """After a watch: breach → roll back; inconclusive at full traffic → watch longer, then give up."""
+    watched = _latest(steps, "monitor_endpoint", run)
+    if watched is None:
+        return None
+    judged = live_judgements(part, watched, steps, run)
+    if bad := [c.metric for c, j in judged if j.verdict == "NOT MET"]:
+        notes = "; ".join(j.note for c, j in judged if j.verdict == "NOT MET")
+        why = f"{', '.join(bad)} breached under live traffic: {notes}"
+        return Decided(action="revise", part=part.name, change="roll_back", why=why)
+    if any(s.tool == "monitor_endpoint" and not run.done(s.id) for s in steps):
+        return None
+    open_ = [(c, j) for c, j in judged if j.verdict == "UNPROVEN"]
+    if not open_ or not all(run.done(n) for n in watched.needs):
+        return None
+    notes = "; ".join(f"{c.metric} {j.note}" for c, j in open_)
+    if watched.round < EXTENSIONS:
+        return Decided(action="revise", part=part.name, change="extend", why=notes)
+    return Decided(action="revise", part=part.name, change="roll_back", why=f"live clauses stay unproven: {notes}")
+
+
+def live_judgements(part: Part, watched: Step, steps: list[Step], run: Run) -> list[tuple[Clause, Judgement]]:
+    """The live clauses as the latest watch has them."""
+    seen = [o for o in run.observations if o.step == watched.id]
+    stages = sum(1 for s in steps if s.tool == "monitor_endpoint")
+    live = [c for c in part.clauses if c.where == "live"]
+    look = watched.round + 1
+    return [(c, judge.live(c, judge.find(c, seen, "live"), look=look, stages=stages)) for c in live]

@@ -1,0 +1,126 @@
+"""`run` and `plan`: a goal in words or in a file, and what becomes of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from agent.documents import FeasibilityVerdict, Pending, RunView
+from agent.doors.cli.options import shared
+from agent.doors.cli.perform import Door, perform
+from agent.doors.goal_paths import named
+from agent.doors.paper import Watch, is_terminal, paper_for, watch_for
+from agent.doors.service import Service
+from agent.errors import ExitCode, Fault, InvalidRequest
+from agent.prospect import Request
+
+_CODES: dict[FeasibilityVerdict, ExitCode] = {
+    "feasible": 0,
+    "unknown": 0,
+    "infeasible": 1,
+    "refused": 3,
+    "needs_input": 4,
+}
+
+
+@shared()
+@click.command(epilog='Example: goalkeeper run "Predict species from penguins.csv, at least 95 % accuracy."')
+@click.argument("goal")
+def run(goal: str) -> int:
+    """Carry out GOAL, a sentence or the path of a goal file (.yaml).
+
+    Plans, asks where a person must decide, operates, and reports clause by clause. Exit code: 0 every clause met,
+    1 not met, 2 invalid, 3 refused, 4 unproven or a person is needed, 5 a backend failed, 130 interrupted.
+    """
+    return perform(lambda door: _run(door, goal))
+
+
+@shared()
+@click.command()
+@click.argument("goal")
+def plan(goal: str) -> int:
+    """Show what `run GOAL` would do: contract, plan, estimate, approvals. Has no effect and needs no credentials."""
+    return perform(lambda door: _plan(door, goal))
+
+
+def _plan(door: Door, goal: str) -> int:
+    asked = request(goal, door)
+    with door.session(still=True) as session:
+        document = session.plan(asked)
+    if door.json:
+        door.document(document)
+    else:
+        door.paper.plan(document)
+    return _CODES[document.feasibility.verdict]
+
+
+def _run(door: Door, goal: str) -> int:
+    asked = request(goal, door)
+    with door.session() as session:
+        door.run = session.start(asked)
+        return follow(door, session, door.run, fresh=True)
+
+
+def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
+    """Drive a run to where it ends or waits, in sight of the person; its exit code."""
+    watch = watch_for(sys.stderr)
+    door.stop = watch.stop
+    introduced = not fresh
+
+    def see(view: RunView) -> None:
+        nonlocal introduced
+        if not introduced and view.steps:
+            introduced = True
+            paper_for(sys.stderr).plan(session.show(run))
+            print(file=sys.stderr)
+        watch.see(view)
+
+    document = session.drive(run, watch=see, ask=_asker(watch))
+    watch.stop()
+    if door.json:
+        door.document(document)
+    else:
+        if is_terminal(sys.stdout) and is_terminal(sys.stderr):
+            print(file=sys.stderr)
+        door.paper.report(document)
+        _waiting(door, session, run, document.run.status == "waiting")
+    return document.run.exit_code
+
+
+def _asker(watch: Watch) -> Callable[[Pending], bool | None] | None:
+    """Who answers: the person at the terminal, or nobody when there is none."""
+    return watch.ask if is_terminal(sys.stdin) and is_terminal(sys.stderr) else None
+
+
+def _waiting(door: Door, session: Service, run: str, waits: bool) -> None:
+    """How to answer what nobody could be asked here."""
+    if not waits:
+        return
+    for pending in session.view(run).pending:
+        door.note(f"waits for a person: goalkeeper approve {run} {pending.id}   (or deny)")
+
+
+def request(goal: str, door: Door) -> Request:
+    """The goal as a session takes it. InvalidRequest for a faulty file or text."""
+    accept = door.settings.accept
+    path = named(goal)
+    if path is not None:
+        from agent.doors import goalfile  # its YAML reader is not needed for a sentence
+
+        file = goalfile.load(path, Path.cwd())
+        return Request(text=file.text, source=file.source, stated=file.stated, accept=accept, folder=file.folder)
+    return Request(text=_sentence(goal), source=f"cli:{door.settings.user}", accept=accept, folder=os.getcwd())
+
+
+def _sentence(goal: str) -> str:
+    if not goal.strip():
+        raise InvalidRequest(Fault(place="GOAL", what="is empty", fix="say in words what you want"))
+    try:
+        goal.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(Fault(place="GOAL", what="is not UTF-8")) from error
+    return goal.strip()

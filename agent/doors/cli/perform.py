@@ -1,0 +1,174 @@
+"""Carries one command out: settings, session, what goes to which stream, and the exit code of every ending."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import click
+from pydantic import BaseModel
+
+from agent.doors.cli.options import flags
+from agent.errors import Fault, GoalkeeperError, InvalidRequest
+from agent.settings import Settings, from_process
+from agent.wording import clean
+from tools.errors import ToolError
+from tools.record import Record
+
+if TYPE_CHECKING:
+    from agent.doors.paper import Paper
+    from agent.doors.service import Service
+
+
+class Problem(Record):
+    """What went wrong, on the wire."""
+
+    kind: str
+    message: str
+    exit_code: int
+    faults: tuple[Fault, ...] = ()
+    run: str | None = None
+    resume: str | None = None
+    """The command that goes on with the run."""
+
+
+class ProblemDocument(Record):
+    """`--json` when there is no document to print."""
+
+    error: Problem
+
+
+@dataclass(kw_only=True)
+class Door:
+    """One command being carried out."""
+
+    settings: Settings
+    json: bool
+    open: Callable[[Settings], Service]
+    run: str | None = None
+    """The run under way, for whoever interrupts."""
+    stop: Callable[[], None] = field(default=lambda: None)
+    """Ends what is being drawn."""
+
+    @cached_property
+    def paper(self) -> Paper:
+        """Where results go: stdout, drawn for a terminal or as plain lines."""
+        from agent.doors.paper import paper_for
+
+        return paper_for(sys.stdout)
+
+    def session(self, *, still: bool = False) -> Service:
+        """A session; only with `still` does a fixed clock stand still, since work needs time to pass."""
+        return self.open(self.settings if still else self.settings.model_copy(update={"now": None}))
+
+    def document(self, record: BaseModel) -> None:
+        """The one JSON document."""
+        emit(record.model_dump_json())
+
+    def note(self, text: str) -> None:
+        """Something for the person, beside the result."""
+        print(text, file=sys.stderr, flush=True)
+
+
+def emit(text: str) -> None:
+    """Text to stdout as UTF-8. A reader that has gone is no failure: the command's own ending counts."""
+    try:
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:
+            sys.stdout.write(text + "\n")
+        else:
+            sys.stdout.flush()
+            buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def perform(body: Callable[[Door], int]) -> int:
+    """Run a command's body with its door; every known failure becomes one message and its exit code."""
+    ctx = click.get_current_context()
+    given = flags(ctx)
+    as_json = bool(given.get("json"))
+    door: Door | None = None
+    try:
+        settings = from_process({name: value for name, value in given.items() if name != "json"})
+        door = Door(settings=settings, json=as_json, open=ctx.obj or _real)
+        return body(door)
+    except KeyboardInterrupt:
+        return _interrupted(door, as_json=as_json)
+    except (GoalkeeperError, ToolError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        return _failed(door, error, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a defect is told in one place and ends with exit 5
+        traceback.print_exc(file=sys.stderr)
+        return _failed(door, error, as_json=as_json)
+
+
+def _real(settings: Settings) -> Service:
+    from agent.session import Session
+
+    return Session.open(settings)
+
+
+def resume_command(settings: Settings, run: str) -> str:
+    """What to paste into a shell to go on with a run."""
+    command = ["goalkeeper", "resume", run]
+    if settings.origins.get("home") == "--home":
+        command += ["--home", str(settings.home)]
+    return shlex.join(command)
+
+
+def _interrupted(door: Door | None, *, as_json: bool) -> int:
+    run = door.run if door is not None else None
+    if door is not None:
+        door.stop()
+    if door is None or run is None:
+        return _tell(
+            Problem(kind="interrupted", message="interrupted before anything was started.", exit_code=130),
+            as_json=as_json,
+        )
+    command = resume_command(door.settings, run)
+    message = f"interrupted: run {run} is resumable, and what it started goes on.\nGo on with: {command}"
+    problem = Problem(kind="interrupted", message=message, exit_code=130, run=run, resume=command)
+    return _tell(problem, as_json=as_json)
+
+
+def _failed(door: Door | None, error: Exception, *, as_json: bool) -> int:
+    if door is not None:
+        door.stop()
+    faults = error.faults if isinstance(error, InvalidRequest) else ()
+    code = error.exit_code if isinstance(error, GoalkeeperError) else 5
+    message = str(error) or type(error).__name__
+    if not isinstance(error, GoalkeeperError | ToolError | OSError):
+        message = f"a defect in Goalkeeper itself: {type(error).__name__}: {message}"
+    run = door.run if door is not None else None
+    resume = resume_command(door.settings, run) if door is not None and run is not None else None
+    kind = type(error).__name__ if isinstance(error, GoalkeeperError) else "Broken"
+    return _tell(
+        Problem(kind=kind, message=message, exit_code=code, faults=faults, run=run, resume=resume), as_json=as_json
+    )
+
+
+def _tell(problem: Problem, *, as_json: bool) -> int:
+    if as_json:
+        emit(ProblemDocument(error=problem).model_dump_json())
+    else:
+        print("\n".join(_lines(problem)), file=sys.stderr, flush=True)
+    return problem.exit_code
+
+
+def _lines(problem: Problem) -> list[str]:
+    if len(problem.faults) > 1:
+        return [f"goalkeeper: {len(problem.faults)} faults"] + [f"  {clean(str(fault))}" for fault in problem.faults]
+    lines = [clean(line) for line in problem.message.splitlines() if clean(line)]
+    lines[:1] = [f"goalkeeper: {lines[0]}" if lines else "goalkeeper: failed"]
+    if problem.resume is not None and problem.kind != "interrupted":
+        lines.append(f"Go on with: {problem.resume}")
+    return lines

@@ -1,0 +1,86 @@
+"""`sweep` and `doctor`: what was left behind, and whether everything needed is there."""
+
+from __future__ import annotations
+
+import click
+
+from agent.documents import Swept
+from agent.doors.cli.options import shared
+from agent.doors.cli.perform import Door, perform
+from agent.doors.diagnosis import CheckUp, examine
+from agent.doors.paper import Grid
+from agent.wording import clean, outside
+from tools.record import Record
+
+
+class SweptList(Record):
+    """`sweep --json`."""
+
+    unowned: int
+    resources: tuple[Swept, ...]
+
+
+@shared(brief=True)
+@click.command()
+@click.option("--release", is_flag=True, help="End what nobody owns.")
+def sweep(release: bool) -> int:
+    """List what runs left behind. Exit code 1 when something is there that nobody owns."""
+    return perform(lambda door: _sweep(door, release))
+
+
+def _sweep(door: Door, release: bool) -> int:
+    with door.session() as session:
+        found = session.sweep(release=release)
+    unowned = sum(one.unowned for one in found)
+    if door.json:
+        door.document(SweptList(unowned=unowned, resources=found))
+    elif not found:
+        door.paper.line("Nothing is running, nothing was left behind.")
+    else:
+        _list(door, found)
+        if unowned and not release:
+            door.note(f"{unowned} unowned: end them with `goalkeeper sweep --release`")
+    return 1 if unowned else 0
+
+
+def _list(door: Door, found: tuple[Swept, ...]) -> None:
+    def state(one: Swept) -> str:
+        if one.released:
+            return "released"
+        return "unowned" if one.unowned else "owned"
+
+    rows = [
+        (state(one), one.kind, clean(one.id), clean(one.run), clean(one.owner), one.lease_until, outside(one.detail))
+        for one in found
+    ]
+    heads = ("state", "kind", "id", "run", "owner", "lease until", "detail")
+    door.paper.grid(Grid(heads=heads, rows=rows, fold=6))
+
+
+@shared()
+@click.command()
+def doctor() -> int:
+    """Check what is configured, reachable and missing, and say where each setting came from."""
+    return perform(_doctor)
+
+
+def _doctor(door: Door) -> int:
+    found = examine(door.settings, door.open)
+    if door.json:
+        door.document(found)
+    else:
+        _tell(door, found)
+    return 5 if any(check.state == "failed" for check in found.checks) else 0
+
+
+def _tell(door: Door, found: CheckUp) -> None:
+    rows = [(check.state, check.name, outside(check.detail)) for check in found.checks]
+    door.paper.grid(Grid(heads=("", "check", "found"), rows=rows, fold=2))
+    door.paper.line()
+    settings = [(one.name, clean(one.value), one.origin) for one in found.settings]
+    door.paper.grid(Grid(heads=("setting", "value", "from"), rows=settings, fold=1))
+    fixes = [check for check in found.checks if check.fix]
+    if fixes:
+        door.paper.line()
+    for check in fixes:
+        door.paper.line(f"{check.name}: {check.fix}")

@@ -1,0 +1,156 @@
+"""What `doctor` looks at: cheap, read-only checks, each with its way out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from agent.doors.service import Service
+from agent.errors import GoalkeeperError
+from agent.settings import Settings
+from tools.errors import ToolError
+from tools.record import Record
+
+LOCAL = ("polars", "numpy", "scipy", "sklearn", "optuna", "skops", "starlette", "uvicorn", "httptools", "httpx")
+"""What the programs inside local jobs import."""
+MIN_FREE_GB = 1.0
+_PROBE_S = 10.0
+
+
+class Check(Record):
+    """One thing looked at."""
+
+    name: str
+    state: Literal["ok", "warning", "failed"]
+    detail: str
+    fix: str = ""
+
+
+class Effective(Record):
+    """One setting as it holds now."""
+
+    name: str
+    value: str
+    origin: str
+
+
+class CheckUp(Record):
+    """`doctor --json`."""
+
+    version: str
+    checks: tuple[Check, ...]
+    settings: tuple[Effective, ...]
+
+
+def examine(settings: Settings, open_session: Callable[[Settings], Service]) -> CheckUp:
+    """Every check. Leaves nothing behind; the backend is asked only what a listing asks."""
+    checks = (
+        _python(),
+        _platform(),
+        _home(settings.home),
+        _runtime(settings.runtime),
+        _space(settings.home),
+        _libraries(),
+        _isolation(),
+        _backend(settings, open_session),
+    )
+    return CheckUp(version=_version(), checks=checks, settings=tuple(_effective(settings)))
+
+
+def _version() -> str:
+    try:
+        return version("goalkeeper")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _effective(settings: Settings) -> Iterator[Effective]:
+    for name in type(settings).model_fields:
+        if name != "origins":
+            value = getattr(settings, name)
+            text = "not set" if value is None else str(value)
+            yield Effective(name=name, value=text, origin=settings.origins.get(name, "default"))
+
+
+def _python() -> Check:
+    found = f"{platform.python_version()} at {sys.executable}"
+    enough = sys.version_info >= (3, 11)
+    return Check(
+        name="python", state="ok" if enough else "failed", detail=found, fix="" if enough else "use 3.11 or later"
+    )
+
+
+def _platform() -> Check:
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Check(name="platform", state="ok", detail=f"{platform.platform(terse=True)}, {cpus} processors")
+
+
+def _home(home: Path) -> Check:
+    """The state folder, or the nearest one above it, in which it would be made."""
+    nearest = _existing(home)
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    detail = f"{home}" + ("" if home.exists() else ", made with the first run")
+    fix = "" if writable else f"make {nearest} a folder you may write to, or choose another with --home"
+    return Check(name="home", state="ok" if writable else "failed", detail=detail, fix=fix)
+
+
+def _runtime(runtime: Path) -> Check:
+    nearest = _existing(runtime)
+    ours = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    if runtime.exists() and runtime.stat().st_uid != os.geteuid():
+        ours = False
+    fix = "" if ours else "set GOALKEEPER_RUNTIME_DIR to a folder of yours"
+    return Check(name="runtime", state="ok" if ours else "failed", detail=str(runtime), fix=fix)
+
+
+def _existing(path: Path) -> Path:
+    return next((p for p in (path, *path.parents) if p.exists()), path)
+
+
+def _space(home: Path) -> Check:
+    free = shutil.disk_usage(_existing(home)).free / 1e9
+    enough = free >= MIN_FREE_GB
+    fix = "" if enough else f"free some space: less than {MIN_FREE_GB:g} GB is left"
+    return Check(name="disk", state="ok" if enough else "warning", detail=f"{free:.1f} GB free", fix=fix)
+
+
+def _libraries() -> Check:
+    missing = [name for name in LOCAL if find_spec(name) is None]
+    if not missing:
+        return Check(name="libraries", state="ok", detail="all that local jobs import is installed")
+    fix = "pip install 'goalkeeper[local]'"
+    return Check(name="libraries", state="warning", detail=f"missing: {', '.join(missing)}", fix=fix)
+
+
+def _isolation() -> Check:
+    """Whether jobs that train can be kept from the holdout. Tried in a process of its own."""
+    command = [sys.executable, "-I", "-m", "tools.backends.local.isolation"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_S, check=False, cwd="/")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check(name="isolation", state="warning", detail=f"could not be tried: {error}")
+    said = (done.stdout.strip() or done.stderr.strip().rpartition("\n")[2])[:300]
+    if done.returncode == 0:
+        return Check(name="isolation", state="ok", detail=f"sandboxed: {said}")
+    fix = "allow unprivileged user namespaces; until then reports say `encrypted` or `none`"
+    return Check(name="isolation", state="warning", detail=said, fix=fix)
+
+
+def _backend(settings: Settings, open_session: Callable[[Settings], Service]) -> Check:
+    """Whether the backend answers a listing. A home that does not exist yet is not made for it."""
+    if not settings.home.exists():
+        return Check(name="backend", state="ok", detail=f"{settings.backend}, not used yet")
+    try:
+        with open_session(settings) as session:
+            owned = len(session.sweep(release=False))
+    except (GoalkeeperError, ToolError, OSError) as error:
+        return Check(name="backend", state="failed", detail=f"{settings.backend}: {error}", fix="see the message")
+    return Check(name="backend", state="ok", detail=f"{settings.backend} answers; {owned} resources are listed")

@@ -1,0 +1,171 @@
+"""Results and progress as plain lines: for pipes, logs and files. No colour, no cursor, one line a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from agent import markdown
+from agent.contract import Contract, Part
+from agent.documents import Pending, PlanDocument, RunDocument, RunView, StepView
+from agent.doors.paper import Grid
+from agent.doors.tree import arrange
+from agent.wording import (
+    clean,
+    demand,
+    duration,
+    interval,
+    is_measured,
+    measured_where,
+    money,
+    number,
+    outside,
+    rollout,
+    span,
+    work,
+)
+
+
+class PlainPaper:
+    """Lines to one stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def plan(self, document: PlanDocument) -> None:
+        for line in plan_lines(document):
+            self.line(line)
+
+    def report(self, document: RunDocument) -> None:
+        self.line(markdown.render(document).rstrip("\n"))
+
+    def view(self, view: RunView) -> None:
+        for line in view_lines(view):
+            self.line(line)
+
+    def grid(self, grid: Grid) -> None:
+        table = [grid.heads, *grid.rows]
+        widths = [max(len(row[i]) for row in table) for i in range(len(grid.heads))]
+        for row in table:
+            cells = (
+                c.rjust(w) if i in grid.right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            )
+            self.line("  ".join(cells).rstrip())
+
+    def line(self, text: str = "") -> None:
+        print(text, file=self._stream, flush=True)
+
+
+class PlainWatch:
+    """One line for every change of a step, a clause or the plan."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._told: set[tuple[str, ...]] = set()
+
+    def see(self, view: RunView) -> None:
+        for key, line in _changes(view):
+            if key not in self._told:
+                self._told.add(key)
+                print(line, file=self._stream, flush=True)
+
+    def ask(self, pending: Pending) -> bool | None:
+        return None
+
+    def stop(self) -> None:
+        self._stream.flush()
+
+
+def _changes(view: RunView) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What there is to tell of a view, each with a key by which it is told once."""
+    at = f"{view.now - view.started:7.1f} s  "
+    yield ("run", view.id), f"run {clean(view.id)}: {clean(view.goal)}"
+    for revision in view.revisions:
+        yield ("revision", str(revision.version)), f"{at}plan version {revision.version}: {outside(revision.why)}"
+    for step in view.steps:
+        if step.phase != "pending":
+            yield ("step", step.id, step.phase, str(step.attempt)), at + step_line(step, view.now)
+    for clause in view.clauses:
+        if not is_measured(clause):
+            continue
+        measured = f"{number(clause.measured)} {interval(clause.interval)}".strip()
+        key = ("clause", clause.part, clause.id, clause.verdict)
+        yield key, f"{at}clause {outside(clause.demanded)}: {measured} {clause.verdict}"
+    for pending in view.pending:
+        yield ("pending", pending.id), f"{at}waits for a person: {asked(pending)}"
+
+
+def step_line(step: StepView, now: float) -> str:
+    """One step in words: `train: done in 12 s: accuracy 0.97 on validation`."""
+    words = f"{step.id}: {step.phase}"
+    if step.attempt > 1:
+        words += f" (attempt {step.attempt})"
+    if step.phase in ("done", "failed") and step.started is not None:
+        words += f" after {duration((step.ended if step.ended is not None else now) - step.started)}"
+    return words + (f": {outside(step.summary)}" if step.summary else "")
+
+
+def asked(pending: Pending) -> str:
+    """A question to a person in one line."""
+    cost = f", {money(pending.usd)}" if pending.usd is not None else ", cost unknown"
+    policies = ", ".join(map(clean, pending.policies))
+    return f"{clean(pending.step)} ({clean(pending.tool)}{cost}): {outside(pending.reason)} [{policies}]"
+
+
+def view_lines(view: RunView) -> Iterator[str]:
+    yield f"run {clean(view.id)}: {view.status}"
+    for step in view.steps:
+        yield "  " + step_line(step, view.now)
+    for pending in view.pending:
+        yield f"  waits for a person: {asked(pending)}"
+
+
+def plan_lines(document: PlanDocument) -> Iterator[str]:
+    """Contract, plan, cost and approvals."""
+    yield f"goal: {clean(document.goal.text)}"
+    if document.contract is not None:
+        yield from _contract(document.contract)
+    yield from _plan(document)
+    for approval in document.approvals:
+        yield f"approval: {clean(approval.step)}: {outside(approval.reason)} [{', '.join(approval.policies)}]"
+    yield f"verdict: {document.feasibility.verdict}"
+    yield from (f"  because {outside(reason)}" for reason in document.feasibility.reasons)
+    yield from (f"  instead {outside(other)}" for other in document.feasibility.alternatives)
+
+
+def _contract(contract: Contract) -> Iterator[str]:
+    for part in contract.parts:
+        yield from _part(part)
+    if contract.budget_usd is not None:
+        yield f"budget: {money(contract.budget_usd)}"
+    if contract.deadline_s is not None:
+        yield f"deadline: {duration(contract.deadline_s)}"
+    if contract.environment is not None:
+        yield f"environment: {contract.environment}"
+    if contract.constraints:
+        yield f"ruled out: {', '.join(contract.constraints)}"
+    yield from (f"assumed: {outside(remark.text)} ({remark.field})" for remark in contract.assumptions)
+    yield from (f"question: {outside(remark.text)} ({remark.field})" for remark in contract.questions)
+
+
+def _part(part: Part) -> Iterator[str]:
+    yield f"part {clean(part.name)}: {outside(work(part))}"
+    for clause in part.clauses:
+        yield f"  demands {demand(clause)} {measured_where(clause)}" + (", else roll back" if clause.abort else "")
+    if part.objective is not None:
+        yield f"  wants {part.objective.metric} as {part.objective.direction} as possible"
+    if part.models:
+        yield f"  models: {', '.join(map(clean, part.models))}"
+    if part.rollout.strategy != "none":
+        yield f"  rollout: {rollout(part.rollout)}"
+
+
+def _plan(document: PlanDocument) -> Iterator[str]:
+    if not document.plan.steps:
+        return
+    estimate = document.estimate
+    yield f"plan version {document.plan.version}: {span(estimate.seconds, 'seconds')}, {span(estimate.usd, 'usd')}"
+    steps = {step.id: step for step in document.plan.steps}
+    for line in arrange([(step.id, step.needs) for step in document.plan.steps]):
+        step = steps[line.id]
+        yield f"  {line.guide}{step.id}: {step.tool} ({step.effect}), {span(step.estimate.seconds, 'seconds')}"

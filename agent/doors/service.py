@@ -1,0 +1,47 @@
+"""What a door needs of a session, so that any door runs over any session that offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from agent.documents import Event, Pending, PlanDocument, RunDocument, RunList, RunView, Swept
+    from agent.prospect import Request
+
+
+class Service(Protocol):
+    """A session: plans, drives and answers runs. Runs may be named by a unique prefix of their id."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None: ...
+
+    def plan(self, request: Request) -> PlanDocument: ...
+
+    def start(self, request: Request) -> str: ...
+
+    def drive(
+        self,
+        run: str,
+        *,
+        watch: Callable[[RunView], None] | None = None,
+        ask: Callable[[Pending], bool | None] | None = None,
+    ) -> RunDocument: ...
+
+    def view(self, run: str) -> RunView: ...
+
+    def show(self, run: str) -> RunDocument: ...
+
+    def runs(self) -> RunList: ...
+
+    def events(self, run: str, after: int = 0) -> Iterator[Event]: ...
+
+    def answer(self, run: str, *, approve: bool, pending: str | None, who: str) -> str: ...
+
+    def cancel(self, run: str, who: str) -> str: ...
+
+    def sweep(self, *, release: bool) -> tuple[Swept, ...]: ...

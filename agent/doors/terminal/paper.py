@@ -1,0 +1,237 @@
+"""Results drawn on a terminal: the contract, the plan, the report and small tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from agent.contract import Contract, Part
+from agent.documents import ClauseVerdict, Kept, PlanDocument, RunDocument, RunView
+from agent.doors.paper import Grid
+from agent.doors.terminal.steps import plan_table, steps_table
+from agent.doors.terminal.style import console, word
+from agent.wording import (
+    clean,
+    demand,
+    duration,
+    headline,
+    interval,
+    measured_where,
+    money,
+    number,
+    outside,
+    rollout,
+    span,
+    work,
+)
+
+_ROOMY = 96
+"""Columns from which a plan also names its tools."""
+
+
+class TerminalPaper:
+    """Draws on one stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = console(stream)
+
+    def plan(self, document: PlanDocument) -> None:
+        for block in plan_blocks(document, tools=self._console.width >= _ROOMY):
+            self._block(block)
+
+    def report(self, document: RunDocument) -> None:
+        for block in report_blocks(document):
+            self._block(block)
+
+    def view(self, view: RunView) -> None:
+        self._block(steps_table(view, limit=None))
+
+    def grid(self, grid: Grid) -> None:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for index, head in enumerate(grid.heads):
+            gives = index == grid.fold
+            table.add_column(
+                head,
+                justify="right" if index in grid.right else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+                ratio=1 if gives else None,
+            )
+        for row in grid.rows:
+            table.add_row(*(Text(cell, style=_tone(cell)) for cell in row))
+        self._block(table)
+
+    def line(self, text: str = "") -> None:
+        self._console.print(Text(text))
+
+    def _block(self, block: RenderableType) -> None:
+        self._console.print(Padding(block, (0, 1)))
+
+
+def _tone(cell: str) -> str:
+    return {"ok": "green", "warning": "yellow", "failed": "bold red", "unowned": "bold red"}.get(cell, "")
+
+
+def _pairs(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+    """Names in a narrow column, values beside them."""
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(style="dim", no_wrap=True, min_width=9)
+    table.add_column(ratio=1, overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), value)
+    return table
+
+
+def plan_blocks(document: PlanDocument, *, tools: bool) -> Iterator[RenderableType]:
+    """Contract, plan, approvals and verdict, with a blank line between them; `tools` where there is room for them."""
+    yield _pairs([("Goal", Text(clean(document.goal.text), style="bold"))])
+    if document.contract is not None:
+        yield Text()
+        yield _pairs(_contract(document.contract))
+    if document.plan.steps:
+        yield Text()
+        yield _pairs([("Plan", _estimate(document))])
+        yield Padding(plan_table(document.plan.steps, tools=tools), (0, 0, 0, 2))
+    yield Text()
+    yield _pairs(_verdict(document))
+
+
+def _estimate(document: PlanDocument) -> Text:
+    estimate = document.estimate
+    text = Text(f"{span(estimate.seconds, 'seconds')}, {span(estimate.usd, 'usd')}")
+    if document.plan.version > 1:
+        text.append(f"  version {document.plan.version}", style="dim")
+    return text
+
+
+def _contract(contract: Contract) -> Iterator[tuple[str, RenderableType]]:
+    for part in contract.parts:
+        yield ("Part" if len(contract.parts) == 1 else clean(part.name)), Text(outside(work(part)))
+        yield from _part(part)
+    if contract.budget_usd is not None:
+        per = f" a {contract.budget_per}" if contract.budget_per not in (None, "goal") else ""
+        yield "Budget", Text(money(contract.budget_usd) + per)
+    if contract.deadline_s is not None:
+        yield "Deadline", Text(duration(contract.deadline_s))
+    if contract.environment is not None:
+        yield "Where", Text(contract.environment)
+    if contract.constraints:
+        yield "Ruled out", Text(", ".join(c.removeprefix("no_").replace("_", " ") for c in contract.constraints))
+    for index, remark in enumerate(contract.assumptions):
+        yield ("Assumed" if index == 0 else ""), Text(outside(remark.text))
+    for index, remark in enumerate(contract.questions):
+        yield ("Open" if index == 0 else ""), Text.assemble(("? ", "bold yellow"), outside(remark.text))
+
+
+def _part(part: Part) -> Iterator[tuple[str, RenderableType]]:
+    for index, clause in enumerate(part.clauses):
+        line = Text(demand(clause))
+        line.append(f"  {measured_where(clause)}", style="dim")
+        if clause.abort:
+            line.append(", else roll back", style="dim")
+        yield ("Demands" if index == 0 else ""), line
+    if part.objective is not None:
+        yield "Wants", Text(f"{part.objective.metric} as {part.objective.direction} as possible")
+    if part.models:
+        yield "Models", Text(", ".join(map(clean, part.models)))
+    if part.rollout.strategy != "none":
+        yield "Rollout", Text(rollout(part.rollout))
+
+
+def _verdict(document: PlanDocument) -> Iterator[tuple[str, RenderableType]]:
+    for index, approval in enumerate(document.approvals):
+        line = Text.assemble((clean(approval.step), "bold"), f"  {outside(approval.reason)}")
+        line.append(f"  {', '.join(approval.policies)}", style="dim")
+        yield ("Will ask" if index == 0 else ""), line
+    yield "Verdict", word(document.feasibility.verdict)
+    for index, reason in enumerate(document.feasibility.reasons):
+        yield ("Because" if index == 0 else ""), Text(outside(reason))
+    for index, other in enumerate(document.feasibility.alternatives):
+        yield ("Instead" if index == 0 else ""), Text(outside(other))
+
+
+def report_blocks(document: RunDocument) -> Iterator[RenderableType]:
+    """Verdict first, then the clauses, what goes on, and where the rest is written."""
+    run = document.run
+    name, why = headline(document)
+    head = Text.assemble(word(name), "  ", outside(why))
+    yield head
+    yield Text(f"run {clean(run.id)}, {duration(run.seconds)}, {_money(document)}", style="dim")
+    if run.clauses:
+        yield Text()
+        yield _clauses(run.clauses, len({c.part for c in run.clauses}) > 1)
+    yield from _section("Findings", [Text(outside(finding)) for finding in run.findings])
+    yield from _section(
+        "Revisions", [Text(f"version {revision.version}: {outside(revision.why)}") for revision in run.revisions]
+    )
+    yield from _section("Kept running", [_kept(one) for one in run.resources.kept])
+    yield Text()
+    yield _pairs(_footing(document))
+
+
+def _money(document: RunDocument) -> str:
+    limit = document.contract.budget_usd if document.contract is not None else None
+    spent = money(document.run.spent.usd)
+    return f"{spent} spent" + (f" of {money(limit)}" if limit is not None else "")
+
+
+def _clauses(verdicts: tuple[ClauseVerdict, ...], parts: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    if parts:
+        table.add_column("part", no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("demanded", overflow="fold")
+    table.add_column("measured", justify="right", no_wrap=True)
+    table.add_column("95 % interval", no_wrap=True)
+    table.add_column("evidence", style="dim", overflow="fold")
+    for verdict in verdicts:
+        demanded = Text(outside(verdict.demanded))
+        if verdict.note:
+            demanded.append(f"\n{outside(verdict.note)}", style="dim")
+        record = verdict.evidence.id.rpartition("#")[2] if verdict.evidence is not None else ""
+        proof = Text(f"#{clean(record)}" if record else "none")
+        cells = (
+            word(verdict.verdict),
+            demanded,
+            Text(number(verdict.measured), style="bold"),
+            Text(interval(verdict.interval), style="dim"),
+            proof,
+        )
+        table.add_row(*((Text(clean(verdict.part)),) if parts else ()), *cells)
+    return table
+
+
+def _section(title: str, items: list[RenderableType]) -> Iterator[RenderableType]:
+    if items:
+        yield Text()
+        yield Text(title, style="bold")
+        yield from (Padding(item, (0, 0, 0, 2)) for item in items)
+
+
+def _kept(one: Kept) -> Group:
+    price = "price unknown" if one.usd_per_hour is None else f"{money(one.usd_per_hour)} an hour"
+    head = Text.assemble((clean(one.id), "bold"), f" at {clean(one.url)}")
+    return Group(
+        head,
+        _pairs(
+            [
+                ("serves", Text(clean(one.model))),
+                ("costs", Text(f"{price}, until {clean(one.expires)}")),
+                ("extend", Text(clean(one.extend), style="cyan")),
+                ("stop", Text(clean(one.stop), style="cyan")),
+            ]
+        ),
+    )
+
+
+def _footing(document: RunDocument) -> Iterator[tuple[str, RenderableType]]:
+    run = document.run
+    yield "Isolation", Text(run.isolation)
+    yield "Holdout", Text(f"looked at {run.holdout_looks} time{'' if run.holdout_looks == 1 else 's'}")
+    if run.report:
+        yield "Report", Text(clean(run.report), overflow="fold")

@@ -1,0 +1,65 @@
+"""What ends a request, by the exit code it leads to.
+
+GoalkeeperError
+├── InvalidRequest   exit 2: every fault with its place and the way out
+├── NoSuchRun        exit 2
+├── NotAllowed       exit 3
+├── Busy             exit 5: another process owns the run
+└── Broken           exit 5: the store or a backend failed
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tools.record import Record
+
+ExitCode = Literal[0, 1, 2, 3, 4, 5, 130]
+
+
+class Fault(Record):
+    """One thing wrong with a request."""
+
+    place: str
+    """Where: `goal.yaml:3:5 clauses[0]`, `data.csv`, `--budget`."""
+    what: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}" + (f" ({self.fix})" if self.fix else "")
+
+
+class GoalkeeperError(Exception):
+    """Goalkeeper could not go on."""
+
+    exit_code: ExitCode = 5
+
+
+class InvalidRequest(GoalkeeperError):
+    """The request is invalid."""
+
+    exit_code: ExitCode = 2
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(str(f) for f in faults))
+        self.faults = faults
+
+
+class NoSuchRun(GoalkeeperError):
+    """There is no run with that id."""
+
+    exit_code: ExitCode = 2
+
+
+class NotAllowed(GoalkeeperError):
+    """A policy or a person said no."""
+
+    exit_code: ExitCode = 3
+
+
+class Busy(GoalkeeperError):
+    """Another process drives this run."""
+
+
+class Broken(GoalkeeperError):
+    """The store or a backend failed."""

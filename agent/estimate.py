@@ -1,0 +1,80 @@
+"""What a step will take: seconds by rule of thumb, money by the price of where it runs.
+
+The rules of thumb are for one processor core of a laptop and are meant to hold within a factor of a
+few; the hard limit on every step, not the estimate, bounds what can be spent.
+"""
+
+from __future__ import annotations
+
+from agent.plan import Estimate, Range
+from agent.survey import Survey
+
+START_S = 1.5
+"""Start of a job's process with its libraries."""
+SECONDS_PER_CELL = {
+    "logistic_regression": 4e-6,
+    "linear_regression": 1e-6,
+    "ridge": 1e-6,
+    "lasso": 4e-6,
+    "random_forest": 4e-5,
+    "gradient_boosting": 2e-5,
+}
+"""Per trial and cell (row × column) of the training part."""
+PER_TRIAL_S = 0.06
+UNKNOWN_ROWS, UNKNOWN_COLUMNS = 10_000, 20
+SPREAD = 4.0
+"""High over low of a computed duration."""
+LIMIT_FACTOR = 4.0
+SHORTEST_LIMIT_S = 120.0
+MICRO = 1_000_000
+
+
+def size(survey: Survey, uri: str | None) -> tuple[int, int]:
+    """Rows and columns as far as they are known."""
+    facts = survey.data.get(uri or "")
+    if facts is None or facts.profile is None:
+        return UNKNOWN_ROWS, UNKNOWN_COLUMNS
+    return max(1, facts.profile.rows), max(1, len(facts.profile.columns))
+
+
+def prepare_s(rows: int, columns: int) -> Range:
+    return _around(START_S + rows * columns / 2e6)
+
+
+def tune_s(family: str, trials: int, rows: int, columns: int) -> Range:
+    return _around(START_S + 1.0 + trials * (PER_TRIAL_S + SECONDS_PER_CELL.get(family, 4e-5) * rows * columns))
+
+
+def evaluate_s(rows: int, columns: int) -> Range:
+    return _around(START_S + 1.0 + rows * columns / 1e6)
+
+
+def exactly(seconds: float, slack: float = 3.0) -> Range:
+    """A wait that is known, and what its start and end may add."""
+    return Range(low=seconds, high=seconds + slack)
+
+
+def _around(seconds: float) -> Range:
+    return Range(low=round(seconds / SPREAD**0.5, 2), high=round(seconds * SPREAD**0.5, 2))
+
+
+def limit_s(seconds: Range, deadline_s: float | None) -> float:
+    """The hard limit of a step: several times its high estimate, and never past the deadline."""
+    high = seconds.high if seconds.high is not None else SHORTEST_LIMIT_S
+    limit = max(SHORTEST_LIMIT_S, LIMIT_FACTOR * high)
+    return round(min(limit, deadline_s) if deadline_s is not None else limit, 1)
+
+
+def cost(seconds: Range, survey: Survey) -> Range:
+    """Money for that long where it would run; unknown when the price is."""
+    if survey.usd_micro_per_hour is None:
+        return Range(low=0.0, high=None)
+    price = survey.usd_micro_per_hour / MICRO / 3600.0
+    return Range(
+        low=None if seconds.low is None else round(seconds.low * price, 6),
+        high=None if seconds.high is None else round(seconds.high * price, 6),
+    )
+
+
+def estimate(seconds: Range, survey: Survey) -> Estimate:
+    return Estimate(usd=cost(seconds, survey), seconds=seconds)

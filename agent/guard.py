@@ -1,0 +1,228 @@
+"""Stage 5, guard: whether exactly this call may be made. Only here is an `Approved` made.
+
+Facts are computed from the journal, the survey and the limits; a person's answer counts only for the
+plan or the call it was given for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from agent.documents import ApprovalAsked, Pending
+from agent.plan import REF, Plan, Step, resolve
+from agent.state import Run, Verdict
+from policies.engine import MICRO, Facts, judge
+from policies.limits import Limits
+from tools.catalogue import BY_NAME
+from tools.record import Json
+from tools.tool import Call, Effect
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approved:
+    """A call the guard approved; `act` takes nothing else."""
+
+    verdict: Verdict
+
+    @property
+    def call(self) -> Call:
+        return self.verdict.call
+
+
+def review(step: Step, run: Run, limits: Limits, *, attempt: int = 1) -> tuple[Verdict, Approved | None]:
+    """Judge a step whose needs are done. The verdict is journalled; `Approved` exists only with it."""
+    assert run.stated is not None
+    args = resolve(step.args, {n: r for n in _reachable(run, step) if (r := run.result(n)) is not None})
+    call = Call.of(
+        run=run.id,
+        step=step.id,
+        attempt=attempt,
+        tool=step.tool,
+        args=args,
+        limit_s=step.limit_s,
+        owner=run.stated.owner,
+    )
+    facts = _facts(step, args, run)
+    decision = judge(facts, limits)
+    ruling = decision.ruling
+    policies = tuple(f.policy for f in decision.findings)
+    reasons = tuple(f.sentence for f in decision.findings)
+    if ruling == "held" and (answer := _covered(step, run)):
+        ruling, reasons = "approved", (*reasons, f"approved by {answer}")
+    verdict = Verdict(
+        call=call,
+        ruling=ruling,
+        policies=policies,
+        reasons=reasons,
+        facts=facts.model_dump(mode="json", exclude={"args"}),
+        reserve_micro=facts.cost_micro or 0,
+    )
+    return verdict, Approved(verdict=verdict) if ruling == "approved" else None
+
+
+def readmit(verdict: Verdict) -> Approved:
+    """An approval that the journal already holds, after a restart. ValueError for any other verdict."""
+    if verdict.ruling != "approved":
+        raise ValueError(f"call {verdict.call.id} was {verdict.ruling}")
+    return Approved(verdict=verdict)
+
+
+def preview(plan: Plan, run: Run, limits: Limits) -> tuple[tuple[ApprovalAsked, ...], tuple[str, ...]]:
+    """What a person would be asked if the plan ran under today's facts, and what would be refused."""
+    asked, refused = [], []
+    for step in plan.steps:
+        if run.done(step.id):
+            continue
+        decision = judge(_facts(step, _literal(step.args), run, preview=True), limits)
+        policies = tuple(f.policy for f in decision.findings)
+        reason = "; ".join(f.sentence for f in decision.findings)
+        if decision.ruling == "held":
+            asked.append(ApprovalAsked(step=step.id, reason=reason, policies=policies))
+        elif decision.ruling == "refused":
+            refused.append(f"{step.id}: {reason}")
+    return tuple(asked), tuple(refused)
+
+
+def envelope(run: Run) -> str:
+    """The id of the one question that covers the current plan."""
+    return f"plan-{run.plan.version}"
+
+
+def question(run: Run, *, now: float, limits: Limits) -> Pending | None:
+    """The question a person must answer before the current plan goes on; None when nothing is asked."""
+    planned = run.plans[-1]
+    id_ = envelope(run)
+    if not planned.approvals or id_ in run.answers or id_ in run.pending or _inside_accepted(run):
+        return None
+    reasons = dict.fromkeys(a.reason for a in planned.approvals)
+    policies = dict.fromkeys(p for a in planned.approvals for p in a.policies)
+    cost = sum((_cost(s, run) or 0) for s in planned.plan.steps if not run.done(s.id))
+    unknown = any(_cost(s, run) is None for s in planned.plan.steps)
+    return Pending(
+        id=id_,
+        step=", ".join(a.step for a in planned.approvals),
+        tool=", ".join(dict.fromkeys(s.tool for a in planned.approvals if (s := planned.plan.step(a.step)))),
+        reason="; ".join(reasons),
+        policies=tuple(policies),
+        usd=None if unknown else cost / MICRO,
+        asked=now,
+        expires=now + limits.approvals.expire_after_s,
+    )
+
+
+def denied(run: Run) -> str | None:
+    """Who said no to the current plan, when somebody did."""
+    answer = run.answers.get(envelope(run))
+    return answer.who if answer is not None and not answer.approve else None
+
+
+def _covered(step: Step, run: Run) -> str | None:
+    """Who approved this step: an answer about this plan, or an accepted envelope that holds it."""
+    answer = run.answers.get(envelope(run))
+    if answer is not None and answer.approve and any(a.step == step.id for a in run.plans[-1].approvals):
+        return answer.who
+    return _inside_accepted(run)
+
+
+def _inside_accepted(run: Run) -> str | None:
+    """Who accepted bounds that the whole current plan lies in; None when nobody did.
+
+    The bounds of an accepted plan are its kinds of call and its money: a later version that needs no
+    other kind of held call and reserves no more is inside.
+    """
+    assert run.stated is not None
+    for planned in run.plans:
+        answer = run.answers.get(f"plan-{planned.plan.version}")
+        accepted = run.stated.accept and planned.plan.version == 1
+        if not accepted and (answer is None or not answer.approve):
+            continue
+        if _kinds(run.plans[-1].plan, run) <= _kinds(planned.plan, run):
+            return answer.who if answer is not None else f"{run.stated.owner} (--yes)"
+    return None
+
+
+def _kinds(plan: Plan, run: Run) -> set[tuple[str, str]]:
+    """Kinds of call in a plan that a person has to agree to: tool and what it acts on."""
+    asked = {a.step for p in run.plans if p.plan.version == plan.version for a in p.approvals}
+    return {(s.tool, str(s.args.get("endpoint", ""))) for s in plan.steps if s.id in asked}
+
+
+def _facts(step: Step, args: Json, run: Run, *, preview: bool = False) -> Facts:
+    tool = BY_NAME.get(step.tool)
+    contract = run.contract
+    left = None
+    if contract is not None and contract.budget_usd is not None:
+        left = round(contract.budget_usd * MICRO) - run.settled_micro - (0 if preview else run.reserved_micro)
+    return Facts(
+        tool=step.tool,
+        effect=tool.effect if tool is not None else Effect.DESTROYS,
+        args={name: args[name] for name in (tool.judged if tool else ()) if name in args},
+        cost_micro=_cost(step, run),
+        left_micro=left,
+        limit_s=step.limit_s,
+        environment=contract.environment if contract else None,
+        namespace=contract.namespace if contract else None,
+        constraints=contract.constraints if contract else (),
+        mine=_mine(args, run),
+        made_here=_made_here(args, run),
+        in_flight=0 if preview else len(run.live_calls()),
+    )
+
+
+def _cost(step: Step, run: Run) -> int | None:
+    """Price × hard limit, rounded up to a micro-USD; what reads or only computes is free."""
+    tool = BY_NAME.get(step.tool)
+    if tool is None:
+        return None
+    if tool.uses not in ("jobs", "serving", "machines") or tool.effect not in (Effect.CREATES, Effect.CHANGES):
+        return 0
+    price = run.survey.usd_micro_per_hour if run.survey is not None else None
+    if price is None:
+        return None
+    seconds = {"shift_traffic": 0.0, "rollback_endpoint": 0.0}.get(step.tool, step.limit_s)
+    if step.tool == "extend_lease":
+        seconds = float(step.args.get("for_s", step.limit_s))
+    return math.ceil(price * seconds / HOUR_S)
+
+
+def _named(args: Json) -> str | None:
+    """The endpoint that a call acts on."""
+    name = args.get("endpoint") or (args.get("id") if args.get("kind") == "endpoint" else None)
+    return None if name is None else str(name)
+
+
+def _mine(args: Json, run: Run) -> bool:
+    """The thing acted on was made by this run, or belongs to the same person."""
+    name = _named(args)
+    if name is None:
+        return args.get("kind") is None
+    known = run.survey.endpoints.get(name) if run.survey is not None else None
+    return known is None or (run.stated is not None and known.owner == run.stated.owner)
+
+
+def _made_here(args: Json, run: Run) -> bool:
+    """The endpoint was not there before this run deployed it."""
+    name = _named(args)
+    before = run.survey.endpoints.get(name) if run.survey is not None and name is not None else None
+    made = any(c.call.tool == "deploy_model" and c.call.args.get("endpoint") == name for c in run.calls.values())
+    return made and before is None
+
+
+def _reachable(run: Run, step: Step) -> set[str]:
+    """Ids of the steps whose results this one may refer to: its needs and theirs."""
+    plan, seen, todo = run.plan, set[str](), list(step.needs)
+    while todo:
+        id_ = todo.pop()
+        if id_ not in seen:
+            seen.add(id_)
+            needed = plan.step(id_)
+            todo.extend(needed.needs if needed else ())
+    return seen
+
+
+def _literal(args: Json) -> Json:
+    """Arguments that are known before anything ran: references are left out."""
+    return {key: value for key, value in args.items() if not (isinstance(value, dict) and set(value) == {REF})}

@@ -1,0 +1,195 @@
+"""Everything that is known before the first effect: contract, survey, plan, approvals, feasibility.
+
+`plan` prints it and `run` begins with it; nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent import guard, rollout, validate
+from agent.brain.protocol import Brain, Context, Terms
+from agent.clock import stamp
+from agent.contract import Clause, Contract, Part, Refusal, Remark
+from agent.documents import Feasibility, PlanDocument
+from agent.errors import Fault, InvalidRequest
+from agent.goal import Goal
+from agent.plan import Plan, total
+from agent.state import Planned, Run, Stated, Understood
+from agent.stated import Stated as StatedFields
+from agent.stated import merge
+from agent.survey import DataFacts, Read, Survey, survey
+from policies.limits import Limits
+from tools.metrics import metric
+from tools.record import Record
+
+
+class Request(Record):
+    """A goal as a door hands it in."""
+
+    text: str
+    source: str
+    """Door and person: `cli:USER`, `file:PATH`."""
+    stated: StatedFields | None = None
+    """What a goal file says in fields."""
+    accept: bool = False
+    """The requester accepts the plan's envelope beforehand."""
+    folder: str = "."
+    """Relative paths are resolved against it."""
+
+
+class Prospect(Record):
+    """What a run would begin with."""
+
+    stated: Stated
+    understood: Understood
+    survey: Survey | None
+    planned: Planned
+
+    def document(self) -> PlanDocument:
+        return PlanDocument(
+            now=self.stated.plan_now,
+            goal=self.stated.goal,
+            contract=self.understood.contract,
+            plan=self.planned.plan,
+            approvals=self.planned.approvals,
+            feasibility=self.planned.feasibility,
+            estimate=total(self.planned.plan.steps),
+        )
+
+
+class Desk(Record):
+    """Who plans, with what: the fixed surroundings of a prospect."""
+
+    owner: str
+    backend: str
+    now: float
+    utc_offset_s: int
+    load_rps: float
+    lease_s: float
+    budget_usd: float | None
+    """The operator's own limit: a goal's budget is never above it."""
+
+
+def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, limits: Limits) -> Prospect:
+    """Understand, look, plan and judge. InvalidRequest when text and fields contradict each other."""
+    goal = Goal.of(request.text, source=request.source)
+    stated = Stated(
+        goal=goal,
+        accept=request.accept,
+        owner=desk.owner,
+        backend=desk.backend,
+        brain=brain.name,
+        plan_now=stamp(desk.now),
+        folder=str(Path(request.folder).resolve()),
+    )
+    answer = brain.understand(goal, Context(now=desk.now, utc_offset_s=desk.utc_offset_s))
+    if isinstance(answer, Refusal):
+        return _without_plan(stated, Understood(contract=None, refusal=answer), "refused", (answer.reason,))
+    contract = _bounded(_with_fields(answer, request), desk)
+    understood = Understood(contract=contract)
+    if contract.questions:
+        asked = tuple(f"{q.field}: {q.text}" for q in contract.questions)
+        return _without_plan(stated, understood, "needs_input", asked)
+    if bad := (*impossible(contract), *brain.unsupported(contract)):
+        return _without_plan(stated, understood, "infeasible", bad)
+    seen = survey(contract, read=read, folder=Path(stated.folder), at=desk.now)
+    terms = Terms(load_rps=desk.load_rps, lease_s=desk.lease_s, owner=desk.owner, folder=stated.folder)
+    plan = brain.propose(contract, seen, terms)
+    return _judged(stated, understood, seen, plan, limits=limits, load_rps=desk.load_rps)
+
+
+def _with_fields(contract: Contract, request: Request) -> Contract:
+    if request.stated is None:
+        return contract
+    merged, faults = merge(contract, request.stated)
+    if faults:
+        raise InvalidRequest(*faults)
+    return merged
+
+
+def _bounded(contract: Contract, desk: Desk) -> Contract:
+    """The operator's budget bounds the goal's."""
+    limit = desk.budget_usd
+    if limit is None or (contract.budget_usd is not None and contract.budget_usd <= limit):
+        return contract
+    note = Remark(field="budget_usd", text=f"the operator allows ${limit:g}")
+    return contract.model_copy(update={"budget_usd": limit, "assumptions": (*contract.assumptions, note)})
+
+
+def _without_plan(stated: Stated, understood: Understood, verdict: str, reasons: tuple[str, ...]) -> Prospect:
+    feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": reasons})
+    planned = Planned(plan=Plan(version=1, steps=()), approvals=(), feasibility=feasibility)
+    return Prospect(stated=stated, understood=understood, survey=None, planned=planned)
+
+
+def _judged(
+    stated: Stated, understood: Understood, seen: Survey, plan: Plan, *, limits: Limits, load_rps: float
+) -> Prospect:
+    contract = understood.contract
+    assert contract is not None
+    bad = _unusable(seen.data) + validate.faults(plan, contract)
+    if bad:
+        return _without_plan(stated, understood, "infeasible", bad).model_copy(update={"survey": seen})
+    run = Run(id="", stated=stated, contract=contract, survey=seen)
+    run.plans.append(Planned(plan=plan, approvals=(), feasibility=Feasibility(verdict="feasible")))
+    approvals, refused = guard.preview(plan, run, limits)
+    unknown = unknowns(seen)
+    remarks = tuple(r for p in contract.parts if (r := rollout.shortfall(p, load_rps=load_rps)))
+    verdict = "refused" if refused else "unknown" if unknown else "feasible"
+    feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": (*refused, *unknown, *remarks)})
+    planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility)
+    return Prospect(stated=stated, understood=understood, survey=seen, planned=planned)
+
+
+def unknowns(seen: Survey) -> tuple[str, ...]:
+    data = tuple(d.unreadable for d in seen.data.values() if d.unreadable is not None)
+    models = tuple(f"there is no model {name} in the registry" for name, key in seen.models.items() if key is None)
+    prices = () if seen.usd_micro_per_hour is not None else ("the price of where it would run is not known",)
+    return (*data, *models, *prices)
+
+
+def _unusable(data: Mapping[str, DataFacts]) -> tuple[str, ...]:
+    """Faults of data that could be read."""
+    return tuple(f"{d.uri}: {fault}" for d in data.values() if d.profile is not None for fault in d.profile.faults)
+
+
+def impossible(contract: Contract) -> tuple[str, ...]:
+    """Clauses that nothing can meet, because of what the metric is."""
+    return tuple(r for p in contract.parts for c in p.clauses if (r := _impossible(c, p)))
+
+
+def _impossible(clause: Clause, part: Part) -> str:
+    known = metric(clause.metric)
+    if known is None or not isinstance(clause.value, int | float):
+        return ""
+    value, op = clause.value, clause.op
+    above = known.high is not None and (value > known.high or (op == ">" and value == known.high))
+    under = known.low is not None and (value < known.low or (op == "<" and value == known.low))
+    if not (above and op in (">=", ">", "==")) and not (under and op in ("<=", "<", "==")):
+        return ""
+    low = "-inf" if known.low is None else f"{known.low:g}"
+    high = "inf" if known.high is None else f"{known.high:g}"
+    return f"{part.name}: {clause.metric} {clause.op} {value:g} is impossible: it lies between {low} and {high}"
+
+
+def unreadable(found: Prospect) -> tuple[Fault, ...]:
+    """Why a run cannot begin: data that is not there, or cannot be used. `plan` only says so."""
+    if found.survey is None:
+        return ()
+    missing = [
+        Fault(place=d.uri, what=d.unreadable, fix="name data that is on this machine")
+        for d in found.survey.data.values()
+        if d.unreadable is not None
+    ]
+    unusable = [
+        Fault(place=d.uri, what=fault)
+        for d in found.survey.data.values()
+        if d.profile is not None
+        for fault in d.profile.faults
+    ]
+    models = [
+        Fault(place=n, what="there is no such model in the registry") for n, k in found.survey.models.items() if not k
+    ]
+    return (*missing, *unusable, *models)

@@ -1,0 +1,264 @@
+"""The store: runs, journal lines, money and inbox in one SQLite database. It stores JSON and knows no stage.
+
+One transaction a round: the outcomes of one round and the intents of the next are one commit, chained
+by hash, fenced by the run's epoch, and held to the budget by the database itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from agent.errors import Broken, Busy, NoSuchRun
+from tools.record import Json, Record
+
+SCHEMA = 1
+"""Version of the journal's lines; a store written by a newer version is refused."""
+
+
+class Line(Record):
+    """One journal line as it is stored."""
+
+    run: str
+    seq: int
+    at: float
+    kind: str
+    body: Json
+    hash: str
+
+
+class Entry(Record):
+    """One movement of money for a call, integer micro-USD."""
+
+    call: str
+    kind: Literal["reserve", "settle"]
+    usd_micro: int
+    source: str = "compute"
+
+
+class RunRow(Record):
+    """One run as the list shows it."""
+
+    id: str
+    goal: str
+    status: str
+    started: float
+    owner: str | None
+    epoch: int
+    settled: int = 0
+    reserved: int = 0
+    budget: int | None = None
+    overrun: int = 0
+
+
+class Message(Record):
+    """Something another process wants of a run's owner."""
+
+    id: int
+    run: str
+    kind: Literal["approve", "deny", "cancel"]
+    body: Json
+    at: float
+
+
+def chain(previous: str, seq: int, at: float, kind: str, body: str) -> str:
+    """The hash of a line: sha256 over the previous hash and every stored column."""
+    return hashlib.sha256(f"{previous}\n{seq}\n{at!r}\n{kind}\n{body}".encode()).hexdigest()
+
+
+class Store:
+    """The embedded store. Every method is one short transaction."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Broken when the file is not ours, not writable, or from a newer version."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(files("agent.record").joinpath("schema.sql").read_text())
+        except (sqlite3.Error, OSError) as error:
+            raise Broken(f"the store {path} cannot be opened: {error}") from error
+        newest = self._db.execute("SELECT max(schema) FROM runs").fetchone()[0]
+        if newest is not None and newest > SCHEMA:
+            raise Broken(f"the store {path} was written by a newer version of goalkeeper")
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            raise Broken(f"the store refused to write: {error}") from error
+        except BaseException:
+            self._rollback()
+            raise
+
+    def _rollback(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def create(self, *, run: str, goal: str, started: float, budget: int | None) -> None:
+        """A new run with its account; `budget` in micro-USD, None when the goal sets none."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO runs (id, goal, status, started, schema) VALUES (?, ?, 'planning', ?, ?)",
+                (run, goal, started, SCHEMA),
+            )
+            db.execute("INSERT INTO accounts (run, budget) VALUES (?, ?)", (run, budget))
+
+    def claim(self, run: str, *, owner: str, gone: Sequence[str]) -> int:
+        """Become the run's owner: one conditional update that raises the epoch; Busy when another owns it.
+
+        `gone` lists owners that are known to be dead.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT owner, epoch FROM runs WHERE id = ?", (run,)).fetchone()
+            if row is None:
+                raise NoSuchRun(f"there is no run {run}")
+            if row[0] is not None and row[0] != owner and row[0] not in gone:
+                raise Busy(f"run {run} is driven by another process ({row[0]})")
+            db.execute("UPDATE runs SET owner = ?, epoch = epoch + 1 WHERE id = ?", (owner, run))
+            return int(row[1]) + 1
+
+    def release(self, run: str, *, epoch: int) -> None:
+        """Stop owning the run."""
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET owner = NULL WHERE id = ? AND epoch = ?", (run, epoch))
+
+    def append(
+        self,
+        run: str,
+        *,
+        epoch: int,
+        at: float,
+        lines: Sequence[tuple[str, str]],
+        money: Sequence[Entry] = (),
+        status: str | None = None,
+        folded: Sequence[int] = (),
+    ) -> list[tuple[int, str]]:
+        """Append (kind, JSON body) lines and move money, all or nothing; their (sequence, hash).
+
+        Busy when the epoch is old; Broken when the budget or the disk does not allow it.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT head_seq, head_hash FROM runs WHERE id = ? AND epoch = ?", (run, epoch)).fetchone()
+            if row is None:
+                raise Busy(f"run {run} has been taken over by another process")
+            seq, head = int(row[0]), str(row[1])
+            rows, marks = [], []
+            for kind, body in lines:
+                seq += 1
+                head = chain(head, seq, at, kind, body)
+                rows.append((run, seq, at, kind, body, head))
+                marks.append((seq, head))
+            db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+            for entry in money:
+                _move(db, run, entry)
+            db.execute(
+                "UPDATE runs SET head_seq = ?, head_hash = ?, status = coalesce(?, status) WHERE id = ?",
+                (seq, head, status, run),
+            )
+            db.executemany("UPDATE inbox SET folded = 1 WHERE id = ?", [(i,) for i in folded])
+            return marks
+
+    def lines(self, run: str, *, after: int = 0) -> list[Line]:
+        """The journal in order. Broken when the chain does not hold: the state is not trusted."""
+        previous = ""
+        if after:
+            found = self._db.execute("SELECT hash FROM journal WHERE run = ? AND seq = ?", (run, after)).fetchone()
+            previous = found[0] if found else ""
+        result = []
+        rows = self._db.execute(
+            "SELECT seq, at, kind, body, hash FROM journal WHERE run = ? AND seq > ? ORDER BY seq", (run, after)
+        )
+        for expected, (seq, at, kind, body, stored) in enumerate(rows, start=after + 1):
+            if seq != expected or chain(previous, seq, at, kind, body) != stored:
+                raise Broken(f"the journal of {run} has been altered at line {expected}")
+            previous = stored
+            result.append(Line(run=run, seq=seq, at=at, kind=kind, body=json.loads(body), hash=stored))
+        self._check_head(run, previous, after)
+        return result
+
+    def _check_head(self, run: str, last: str, after: int) -> None:
+        row = self._db.execute("SELECT head_hash, head_seq FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is not None and row[1] > after and row[0] != last:
+            raise Broken(f"the journal of {run} does not end where its run says: lines are missing")
+
+    def rows(self) -> list[RunRow]:
+        """Every run, newest first."""
+        return [
+            RunRow(**dict(zip(_ROW, row, strict=True)))
+            for row in self._db.execute(f"{_SELECT} ORDER BY r.started DESC, r.rowid DESC")
+        ]
+
+    def row(self, run: str) -> RunRow:
+        """NoSuchRun when there is none."""
+        found = self._db.execute(f"{_SELECT} WHERE r.id = ?", (run,)).fetchone()
+        if found is None:
+            raise NoSuchRun(f"there is no run {run}")
+        return RunRow(**dict(zip(_ROW, found, strict=True)))
+
+    def post(self, *, run: str, kind: str, body: Json, at: float, dedupe: str) -> bool:
+        """Leave a message for the owner; False when the same one was left before."""
+        with self._transaction() as db:
+            cursor = db.execute(
+                "INSERT OR IGNORE INTO inbox (run, kind, body, at, dedupe) VALUES (?, ?, ?, ?, ?)",
+                (run, kind, json.dumps(body), at, dedupe),
+            )
+            return cursor.rowcount == 1
+
+    def messages(self, run: str) -> list[Message]:
+        """What has not been folded yet: denials and cancellations before approvals, then in order."""
+        rows = self._db.execute(
+            "SELECT id, run, kind, body, at FROM inbox WHERE run = ? AND folded = 0 ORDER BY kind = 'approve', id",
+            (run,),
+        )
+        return [Message(id=i, run=r, kind=k, body=json.loads(b), at=at) for i, r, k, b, at in rows]
+
+    def money(self, run: str) -> dict[str, int]:
+        """Settled micro-USD by source."""
+        rows = self._db.execute(
+            "SELECT source, sum(coalesce(settled, 0) + overrun) FROM ledger WHERE run = ? GROUP BY source", (run,)
+        )
+        return {source: int(amount) for source, amount in rows}
+
+
+_ROW = ("id", "goal", "status", "started", "owner", "epoch", "settled", "reserved", "budget", "overrun")
+_SELECT = (
+    "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, a.settled, a.reserved, a.budget, a.overrun"
+    " FROM runs r JOIN accounts a ON a.run = r.id"
+)
+
+
+def _move(db: sqlite3.Connection, run: str, entry: Entry) -> None:
+    if entry.kind == "reserve":
+        db.execute(
+            "INSERT INTO ledger (run, call, source, reserved) VALUES (?, ?, ?, ?)",
+            (run, entry.call, entry.source, entry.usd_micro),
+        )
+        db.execute("UPDATE accounts SET reserved = reserved + ? WHERE run = ?", (entry.usd_micro, run))
+        return
+    row = db.execute(
+        "SELECT reserved FROM ledger WHERE run = ? AND call = ? AND settled IS NULL", (run, entry.call)
+    ).fetchone()
+    if row is None:
+        return  # settled before: a repeated settlement moves nothing
+    # A bill above its reservation is an overrun: recorded, and never hidden in the settled sum.
+    within, over = min(entry.usd_micro, row[0]), max(0, entry.usd_micro - row[0])
+    db.execute("UPDATE ledger SET settled = ?, overrun = ? WHERE run = ? AND call = ?", (within, over, run, entry.call))
+    db.execute(
+        "UPDATE accounts SET reserved = reserved - ?, settled = settled + ?, overrun = overrun + ? WHERE run = ?",
+        (row[0], within, over, run),
+    )

@@ -1,0 +1,88 @@
+"""How a rollout collects what its clauses need: stages, how long each is watched, and how many requests.
+
+A live clause is proven by counting; the count needed follows from the clause (`agent.bounds`). Where
+the hold time and the load cannot collect it, that is said before anything starts.
+"""
+
+from __future__ import annotations
+
+import math
+
+from agent import bounds
+from agent.contract import Part
+from agent.judge import allowed_share
+from tools.monitor import WARM_UP
+from tools.record import Record
+
+SUPPORTED = ("none", "direct", "canary", "blue_green")
+DEFAULT_STEPS = (10.0, 50.0, 100.0)
+SHORTEST_S = 3.0
+"""No watch is shorter than this."""
+SPARE = 1.3
+"""Collected beyond what is needed when nothing misses, so that a few misses can be outvoted."""
+SLOWEST_RPS = 5.0
+
+
+class Stage(Record):
+    """One step of a rollout."""
+
+    percent: int
+    seconds: float
+    rate_rps: float
+
+
+def needed(part: Part) -> int:
+    """Requests the final stage must see to prove every live clause if none misses."""
+    shares = [allowed_share(c) for c in part.clauses if c.where == "live"]
+    return max((bounds.needed(s) for s in shares if s), default=0)
+
+
+def stages(part: Part, *, load_rps: float, alone: bool) -> tuple[Stage, ...]:
+    """The stages of a part's rollout.
+
+    `alone`: there is no incumbent to keep the rest of the traffic, so a share of traffic becomes the
+    same share of the load: the version is ramped up instead of split off.
+    """
+    last, rate = _final(part, load_rps)
+    shares = _shares(part)
+    hold = part.rollout.hold_s
+    result = []
+    for share in shares:
+        final = share >= 100
+        seconds = last if final or hold is not None else min(last, SHORTEST_S)
+        result.append(
+            Stage(
+                percent=max(1, round(share)),
+                seconds=seconds,
+                rate_rps=rate if final or not alone else max(SLOWEST_RPS, rate * share / 100),
+            )
+        )
+    return tuple(result)
+
+
+def _shares(part: Part) -> tuple[float, ...]:
+    if part.rollout.strategy != "canary":
+        return (100.0,)
+    steps = part.rollout.steps or DEFAULT_STEPS
+    return steps if steps[-1] >= 100 else (*steps, 100.0)
+
+
+def _final(part: Part, load_rps: float) -> tuple[float, float]:
+    """(seconds, requests per second) of the stage at full traffic."""
+    count = math.ceil(needed(part) * SPARE) + WARM_UP
+    hold = part.rollout.hold_s
+    if hold is None:
+        return max(SHORTEST_S, math.ceil(count / load_rps)), load_rps
+    return hold, min(load_rps, max(SLOWEST_RPS, 3 * count / hold))
+
+
+def shortfall(part: Part, *, load_rps: float) -> str:
+    """Why the rollout cannot prove its clauses; empty when it can."""
+    need = needed(part) + WARM_UP
+    hold = part.rollout.hold_s
+    if hold is None or load_rps * hold >= need:
+        return ""
+    return (
+        f"the rollout of {part.name} is watched for {hold:g} s and sees at most {load_rps * hold:.0f} requests; "
+        f"its live clauses need about {need}"
+    )

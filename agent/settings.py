@@ -1,0 +1,231 @@
+"""What is configured, and where each value came from. The only module that reads the environment.
+
+Flags win over `GOALKEEPER_*` variables, these over `goalkeeper.toml`, that over the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import pwd
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from agent.clock import parse as parse_time
+from agent.errors import Fault, InvalidRequest
+from tools.record import Record
+
+FILE = "goalkeeper.toml"
+PREFIX = "GOALKEEPER_"
+BackendName = Literal["local", "sim"]
+BrainName = Literal["rules"]
+
+
+class Settings(Record):
+    """Everything that can be configured."""
+
+    home: Path
+    """Where runs, evidence and models are kept; absolute."""
+    backend: BackendName = "local"
+    brain: BrainName = "rules"
+    budget_usd: float | None = None
+    """Most that a goal may spend; a goal's own budget is never raised by it."""
+    accept: bool = False
+    """True: the plan's approvals are given beforehand; refusals stay refusals."""
+    now: float | None = None
+    """Epoch seconds at which `plan` stands still; None is real time."""
+    local_usd_per_hour: float = 0.0
+    """Price of an hour of a local job."""
+    runtime: Path
+    """Per-user folder in which local resources register, outside `home`; absolute."""
+    endpoint_lease_s: float = 8 * 3600.0
+    """How long a deployed endpoint lives when the goal does not say."""
+    load_rps: float = 50.0
+    """Requests a second drawn from validation data to measure an endpoint."""
+    user: str
+    """The operating-system user: who asks and who answers."""
+    origins: Mapping[str, str] = {}
+    """Field → where its value came from: `--home`, `GOALKEEPER_HOME`, `goalkeeper.toml`, `default`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One setting a person may give."""
+
+    field: str
+    key: str
+    """`--key`, `GOALKEEPER_KEY` and `key = ...` in the file."""
+    read: Callable[[str, Path], object]
+    """(text, folder) → value; ValueError with a sentence."""
+    flag: bool = False
+    file: bool = True
+
+    @property
+    def env(self) -> str:
+        return PREFIX + self.key.upper()
+
+
+def load(flags: Mapping[str, object], environ: Mapping[str, str], folder: Path) -> Settings:
+    """The effective settings. `flags` is keyed like `Option.key`; None there means not given.
+
+    Relative folders are resolved against `folder`, where `goalkeeper.toml` is looked for.
+    InvalidRequest lists every fault with its place.
+    """
+    faults: list[Fault] = []
+    table = _file(folder / FILE, faults)
+    values: dict[str, object] = {}
+    origins = {o.field: "default" for o in OPTIONS} | {"user": "operating system"}
+    for option in OPTIONS:
+        for origin, text in _given(option, flags, environ, table):
+            try:
+                values[option.field] = option.read(text, folder)
+            except ValueError as fault:
+                faults.append(Fault(place=origin, what=str(fault)))
+            origins[option.field] = origin
+            break
+    if faults:
+        raise InvalidRequest(*faults)
+    defaults = {"home": (folder / ".goalkeeper").absolute(), "runtime": _runtime(environ), "user": _user()}
+    return Settings.model_validate(defaults | values | {"origins": origins})
+
+
+def from_process(flags: Mapping[str, object]) -> Settings:
+    """`load` with this process's environment and working folder."""
+    return load(flags, os.environ, Path.cwd())
+
+
+def _given(
+    option: Option, flags: Mapping[str, object], environ: Mapping[str, str], table: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Every place that gives the option, strongest first."""
+    if option.flag and (flag := flags.get(option.key)) is not None and flag is not False:
+        yield f"--{option.key}", "true" if flag is True else str(flag)
+    if environ.get(option.env):
+        yield option.env, environ[option.env]
+    if option.file and option.key in table:
+        yield f"{FILE} {option.key}", table[option.key]
+
+
+def _file(path: Path, faults: list[Fault]) -> Mapping[str, str]:
+    """The settings file as texts; empty when there is none."""
+    try:
+        table = tomllib.loads(path.read_bytes().decode())
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        faults.append(Fault(place=FILE, what=f"cannot be read: {error}"))
+        return {}
+    known = {o.key for o in OPTIONS if o.file}
+    texts: dict[str, str] = {}
+    for key, value in table.items():
+        if key not in known:
+            faults.append(Fault(place=f"{FILE} {key}", what="there is no such setting", fix=_near(key, known)))
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            faults.append(Fault(place=f"{FILE} {key}", what="must be a text or a number"))
+        else:
+            texts[key] = str(value)
+    return texts
+
+
+def _near(key: str, known: set[str]) -> str:
+    """The way out. A file may come from anybody: it neither answers approvals nor moves the sweeper."""
+    option = next((o for o in OPTIONS if o.key == key), None)
+    if option is not None:
+        return f"set {option.env}: this is never taken from a file"
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {near[0]}?" if near else "known: " + ", ".join(sorted(known))
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _runtime(environ: Mapping[str, str]) -> Path:
+    """Where local resources register by default: the same rule as the sweeper's, which knows no agent."""
+    session = Path(environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
+    if session.is_dir() and session.stat().st_uid == os.geteuid():
+        return session / "goalkeeper"
+    if os.access(tempfile.gettempdir(), os.W_OK):
+        return Path(tempfile.gettempdir()) / f"goalkeeper-{os.geteuid()}"
+    return Path(environ.get("HOME", "/nonexistent")) / ".local" / "state" / "goalkeeper"
+
+
+def _path(text: str, folder: Path) -> Path:
+    if "\0" in text:
+        raise ValueError("a path cannot hold a NUL character")
+    return Path(os.path.abspath(folder / Path(text).expanduser()))
+
+
+def _number(text: str, _: Path) -> float:
+    try:
+        value = float(text.replace("_", "")) if text.isascii() else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{text!r} is not a number of 0 or more")
+    return value
+
+
+def _positive(text: str, folder: Path) -> float:
+    value = _number(text, folder)
+    if value == 0:
+        raise ValueError("must be more than 0")
+    return value
+
+
+def _money(text: str, folder: Path) -> float:
+    bare = re.fullmatch(r"(?:US)?\$?\s*([\d.,]+)\s*(?:\$|USD)?", text.strip(), re.IGNORECASE)
+    try:
+        return _number(bare[1].replace(",", "") if bare else text, folder)
+    except ValueError as fault:
+        raise ValueError(f"{text!r} is not an amount of US dollars: write e.g. 20 or 2.50") from fault
+
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _duration(text: str, folder: Path) -> float:
+    match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]*)\s*", text)
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"{text!r} is not a duration: write e.g. 90s, 30m, 8h or 2d")
+    return _positive(match[1], folder) * _UNITS[match[2]]
+
+
+def _yes(text: str, _: Path) -> bool:
+    if text.lower() in ("1", "true", "yes"):
+        return True
+    if text.lower() in ("0", "false", "no"):
+        return False
+    raise ValueError(f"{text!r} is neither yes nor no")
+
+
+def _choice(*words: str) -> Callable[[str, Path], str]:
+    def read(text: str, _: Path) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is not available here: choose {' or '.join(words)}")
+        return text
+
+    return read
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(field="home", key="home", read=_path, flag=True),
+    Option(field="backend", key="backend", read=_choice(*get_args(BackendName)), flag=True),
+    Option(field="brain", key="brain", read=_choice(*get_args(BrainName)), flag=True),
+    Option(field="budget_usd", key="budget", read=_money, flag=True),
+    Option(field="accept", key="yes", read=_yes, flag=True, file=False),
+    Option(field="now", key="now", read=lambda text, _: parse_time(text), file=False),
+    Option(field="local_usd_per_hour", key="local_usd_per_hour", read=_number),
+    Option(field="runtime", key="runtime_dir", read=_path, file=False),
+    Option(field="endpoint_lease_s", key="endpoint_lease", read=_duration),
+    Option(field="load_rps", key="load_rps", read=_positive),
+)

@@ -1,0 +1,123 @@
+"""Whether a plan can be run: every fault at once, for a person or a brain to mend.
+
+Tools exist, arguments are typed, references resolve, there is no cycle, every clause has a step that
+measures it, whatever is served is handed over or released, and the money is within the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from agent.contract import Contract
+from agent.plan import REF, WHOLE, Plan, Step, refs, total
+from tools.catalogue import BY_NAME
+from tools.tool import Tool
+
+
+def faults(plan: Plan, contract: Contract) -> tuple[str, ...]:
+    """Everything that is wrong with the plan; empty when it can be run."""
+    return tuple(_faults(plan, contract))
+
+
+def _faults(plan: Plan, contract: Contract) -> Iterator[str]:
+    if not plan.steps:
+        yield "the plan has no steps"
+    ids = [s.id for s in plan.steps]
+    yield from (f"step id {i} is used twice" for i in sorted({i for i in ids if ids.count(i) > 1}))
+    for step in plan.steps:
+        yield from _step(step, plan)
+    yield from _cycle(plan)
+    yield from _unmeasured(plan, contract)
+    yield from _unreleased(plan)
+    cost = total(plan.steps).usd.high
+    if contract.budget_usd is not None and cost is not None and cost > contract.budget_usd:
+        yield f"the plan may cost up to ${cost:.2f} and the budget is ${contract.budget_usd:.2f}"
+
+
+def _step(step: Step, plan: Plan) -> Iterator[str]:
+    tool = BY_NAME.get(step.tool)
+    if tool is None:
+        yield f"{step.id}: there is no tool {step.tool!r}"
+        return
+    if step.effect is not tool.effect:
+        yield f"{step.id}: {step.tool} {tool.effect.value}, the step says {step.effect.value}"
+    for need in step.needs:
+        if plan.step(need) is None:
+            yield f"{step.id}: needs {need!r}, which is not a step"
+    yield from _references(step, plan)
+    yield from _arguments(step, tool)
+
+
+def _references(step: Step, plan: Plan) -> Iterator[str]:
+    before = _before(step, plan)
+    for source, field in refs(step.args):
+        other = plan.step(source)
+        tool = BY_NAME.get(other.tool) if other is not None else None
+        if other is None or tool is None:
+            yield f"{step.id}: refers to {source}.{field}, and {source!r} is not a step"
+        elif source not in before:
+            yield f"{step.id}: refers to {source}, which does not come before it"
+        elif field not in tool.result.model_fields and field != WHOLE:
+            yield f"{step.id}: {other.tool} has no result {field!r}"
+
+
+def _before(step: Step, plan: Plan) -> set[str]:
+    seen, todo = set[str](), list(step.needs)
+    while todo:
+        id_ = todo.pop()
+        if id_ not in seen:
+            seen.add(id_)
+            needed = plan.step(id_)
+            todo.extend(needed.needs if needed is not None else ())
+    return seen
+
+
+def _arguments(step: Step, tool: Tool) -> Iterator[str]:
+    """Literal arguments are checked as they are; a reference stands for a value that will fit."""
+    unknown = set(step.args) - set(tool.args.model_fields)
+    yield from (f"{step.id}: {step.tool} has no argument {name!r}" for name in sorted(unknown))
+    try:
+        tool.args.model_validate({k: v for k, v in step.args.items() if k not in unknown})
+    except ValidationError as error:
+        for fault in error.errors():
+            if not _stands_for_reference(step.args, fault["loc"]):
+                yield f"{step.id}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+
+
+def _stands_for_reference(args: Any, loc: tuple[int | str, ...]) -> bool:
+    value = args
+    for key in loc:
+        if isinstance(value, dict) and REF in value:
+            return True
+        if (isinstance(value, dict) and key in value) or (
+            isinstance(value, list | tuple) and isinstance(key, int) and key < len(value)
+        ):
+            value = value[key]
+        else:
+            return False
+    return isinstance(value, dict) and REF in value
+
+
+def _cycle(plan: Plan) -> Iterator[str]:
+    for step in plan.steps:
+        if step.id in _before(step, plan):
+            yield f"{step.id}: needs itself, directly or through others"
+
+
+def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:
+    measured = {m for s in plan.steps for m in s.measures}
+    for part in contract.parts:
+        for clause in part.clauses:
+            if clause.where in ("holdout", "live") and f"{part.name}/{clause.id}" not in measured:
+                yield f"no step measures {clause.metric} of {part.name}"
+
+
+def _unreleased(plan: Plan) -> Iterator[str]:
+    """An endpoint ends by its lease at the latest; a standing one must be handed over by name."""
+    kept = {str(s.args.get("endpoint")) for s in plan.steps if s.tool in ("extend_lease", "release_resource")}
+    for step in plan.steps:
+        if step.tool == "deploy_model" and str(step.args.get("endpoint")) not in kept:
+            yield f"{step.id}: nothing hands over or releases endpoint {step.args.get('endpoint')}"

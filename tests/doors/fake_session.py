@@ -1,0 +1,403 @@
+"""A session over an in-memory world: it plans, drives, asks, answers and keeps documents, on a clock of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from agent.contract import Clause, Contract, Data, Part, Remark, Rollout
+from agent.documents import (
+    ApprovalAsked,
+    ClauseVerdict,
+    Event,
+    Evidence,
+    Feasibility,
+    Kept,
+    Pending,
+    PlanDocument,
+    Resources,
+    Revised,
+    RunDocument,
+    RunLine,
+    RunList,
+    RunReport,
+    RunView,
+    Spent,
+    Status,
+    StepView,
+    Swept,
+)
+from agent.errors import Broken, Fault, InvalidRequest, NoSuchRun
+from agent.goal import Goal
+from agent.plan import Estimate, Plan, Range, Step, total
+from agent.prospect import Request
+from agent.settings import Settings
+from tools.ports import Progress
+from tools.tool import Effect
+
+START = 1_772_442_000.0
+CLAUSES = (
+    Clause(id="accuracy", metric="accuracy", op=">=", value=0.9, where="holdout"),
+    Clause(id="latency_p95_ms", metric="latency_p95_ms", op="<=", value=200, where="live"),
+)
+CONTRACT = Contract(
+    parts=(
+        Part(
+            name="penguins",
+            task="classification",
+            data=(Data(uri="penguins.csv", label="species"),),
+            models=("random_forest", "gradient_boosting"),
+            clauses=CLAUSES,
+            rollout=Rollout(strategy="canary", steps=(10, 50, 100), hold_s=5),
+        ),
+    ),
+    budget_usd=5,
+    deadline_s=7200,
+    assumptions=(
+        Remark(field="parts.0.split", text="a fifth of the rows is kept as holdout, stratified by species"),
+        Remark(field="parts.0.rollout.lease_s", text="the endpoint lives for 8 h, since the goal does not say"),
+    ),
+)
+
+
+def _step(id_: str, tool: str, effect: Effect, seconds: float, *needs: str, usd: float = 0.0) -> Step:
+    estimate = Estimate(usd=Range(low=usd, high=usd * 2), seconds=Range(low=seconds, high=seconds * 1.5))
+    return Step(id=id_, tool=tool, part="penguins", effect=effect, needs=needs, args={}, estimate=estimate, limit_s=600)
+
+
+STEPS = (
+    _step("prepare", "prepare_data", Effect.CREATES, 2),
+    _step("train_random_forest", "tune_model", Effect.CREATES, 8, "prepare"),
+    _step("train_gradient_boosting", "tune_model", Effect.CREATES, 10, "prepare"),
+    _step("select", "select_model", Effect.READS, 0.1, "train_random_forest", "train_gradient_boosting"),
+    _step("evaluate", "evaluate_model", Effect.READS, 3, "select"),
+    _step("register", "register_model", Effect.CREATES, 0.2, "evaluate"),
+    _step("deploy", "deploy_model", Effect.CREATES, 3, "register", usd=0.01),
+    _step("canary_10", "shift_traffic", Effect.CHANGES, 0.1, "deploy"),
+    _step("watch_10", "monitor_endpoint", Effect.READS, 5, "canary_10"),
+    _step("promote", "shift_traffic", Effect.CHANGES, 0.1, "watch_10"),
+)
+SUMMARIES = {
+    "prepare": "2,412 rows: 1,543 train, 386 validation, 483 holdout",
+    "train_random_forest": "20 trials, best accuracy 0.9611 on validation",
+    "train_gradient_boosting": "20 trials, best accuracy 0.9663 on validation",
+    "select": "gradient_boosting, 0.9663 on validation",
+    "evaluate": "accuracy 0.964912",
+    "deploy": "http://127.0.0.1:43121",
+    "watch_10": "612 requests, 0 errors, p95 6.2 ms",
+}
+
+
+@dataclass
+class FakeRun:
+    """One run of the fake world."""
+
+    id: str
+    request: Request
+    status: Status = "planning"
+    at: int = 0
+    """How many steps are done."""
+    share: float = 0.0
+    answers: dict[str, bool] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    started: float = START
+    now: float = START
+
+
+@dataclass
+class FakeWorld:
+    """What outlives a session. `pace_s` is real time per picture, for looking at screens."""
+
+    runs: dict[str, FakeRun] = field(default_factory=dict)
+    swept: tuple[Swept, ...] = ()
+    pace_s: float = 0.0
+    interrupt_at: str | None = None
+    """The step during which the person presses ^C."""
+    opened: list[Settings] = field(default_factory=list)
+
+    def open(self, settings: Settings) -> FakeSession:
+        self.opened.append(settings)
+        return FakeSession(self)
+
+
+class FakeSession:
+    """Words in the goal steer it: `weather` is refused, `ask` waits for a person, `short` misses a clause."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def plan(self, request: Request) -> PlanDocument:
+        goal = Goal.of(request.text, source=request.source)
+        now = "2026-03-02T09:00:00+00:00"
+        nothing = Estimate(usd=Range(low=0, high=0), seconds=Range(low=0, high=0))
+        if "contradiction" in request.text:
+            raise InvalidRequest(
+                Fault(place="data.csv", what="is empty", fix="give it rows"),
+                Fault(place="budget_usd", what="the text says 10, this says 20"),
+            )
+        if "weather" in request.text:
+            refused = Feasibility(verdict="refused", reasons=("the weather is not ours",))
+            plan = Plan(version=1, steps=())
+            return PlanDocument(
+                now=now, goal=goal, contract=None, plan=plan, approvals=(), feasibility=refused, estimate=nothing
+            )
+        approvals = ()
+        if "ask" in request.text:
+            approvals = (ApprovalAsked(step="deploy", reason="it deploys to production", policies=("production",)),)
+        return PlanDocument(
+            now=now,
+            goal=goal,
+            contract=CONTRACT,
+            plan=Plan(version=1, steps=STEPS),
+            approvals=approvals,
+            feasibility=Feasibility(verdict="feasible"),
+            estimate=total(STEPS),
+        )
+
+    def start(self, request: Request) -> str:
+        if "broken" in request.text:
+            raise Broken("the store cannot be written: disk full")
+        self.plan(request)
+        run = FakeRun(id=f"20260302-{len(self._world.runs):06x}", request=request)
+        self._world.runs[run.id] = run
+        self._log(run, "started", f"goal: {request.text}")
+        return run.id
+
+    def drive(
+        self,
+        run: str,
+        *,
+        watch: Callable[[RunView], None] | None = None,
+        ask: Callable[[Pending], bool | None] | None = None,
+    ) -> RunDocument:
+        one = self._find(run)
+        one.status = "running" if self.plan(one.request).contract is not None else "done"
+        while one.status == "running" and one.at < len(STEPS):
+            step = STEPS[one.at]
+            if self._world.interrupt_at == step.id:
+                raise KeyboardInterrupt
+            if self._waits(one, step, watch, ask):
+                return self.show(one.id)
+            self._perform(one, step, watch)
+        if one.status == "running":
+            one.status = "done"
+            self._log(one, "finished", "the run is over")
+        if watch is not None:
+            watch(self.view(one.id))
+        return self.show(one.id)
+
+    def view(self, run: str) -> RunView:
+        one = self._find(run)
+        steps = tuple(self._step(one, index, step) for index, step in enumerate(STEPS))
+        return RunView(
+            id=one.id,
+            status=one.status,
+            goal=one.request.text,
+            plan_version=2 if "short" in one.request.text else 1,
+            revisions=self._revisions(one),
+            steps=steps if self.plan(one.request).plan.steps else (),
+            clauses=self._clauses(one),
+            pending=self._pending(one),
+            spent_usd=0.0,
+            reserved_usd=0.02 if one.status == "running" else 0.0,
+            budget_usd=5,
+            started=one.started,
+            now=one.now,
+        )
+
+    def show(self, run: str) -> RunDocument:
+        one = self._find(run)
+        plan = self.plan(one.request)
+        clauses = self._clauses(one)
+        code = {"waiting": 4, "cancelled": 4}.get(one.status, 0)
+        if one.status == "done":
+            code = (
+                3 if plan.contract is None or False in one.answers.values() else 1 if "short" in one.request.text else 0
+            )
+        report = RunReport(
+            id=one.id,
+            status=one.status,
+            clauses=clauses,
+            spent=Spent(usd=0.0, by={"compute": 0.0}),
+            resources=self._resources(one),
+            holdout_looks=1 if one.at > 4 else 0,
+            revisions=self._revisions(one),
+            report=None,
+            started="2026-03-02T09:00:00+00:00",
+            ended="2026-03-02T09:00:31+00:00" if one.status == "done" else None,
+            seconds=one.now - one.started,
+            isolation="sandboxed",
+            findings=("class Chinstrap has only 68 rows",) if clauses else (),
+            exit_code=code,
+            reason="a person denied deploy" if False in one.answers.values() else "",
+        )
+        return RunDocument(**{name: getattr(plan, name) for name in PlanDocument.model_fields}, run=report)
+
+    def runs(self) -> RunList:
+        lines = [
+            RunLine(id=r.id, status=r.status, goal=r.request.text, started="2026-03-02T09:00:00+00:00", spent_usd=0.0)
+            for r in self._world.runs.values()
+        ]
+        return RunList(runs=tuple(reversed(lines)))
+
+    def events(self, run: str, after: int = 0) -> Iterator[Event]:
+        yield from [e for e in self._find(run).events if e.seq > after]
+
+    def answer(self, run: str, *, approve: bool, pending: str | None, who: str) -> str:
+        one = self._find(run)
+        waiting = self._pending(one)
+        if not waiting or (pending is not None and pending != waiting[0].id):
+            raise InvalidRequest(Fault(place=run, what="waits for nothing of that name"))
+        one.answers[waiting[0].step] = approve
+        did = "approved" if approve else "denied"
+        return f"{who} {did} {waiting[0].step}; `goalkeeper resume {one.id}` carries it out"
+
+    def cancel(self, run: str, who: str) -> str:
+        one = self._find(run)
+        one.status = "cancelled"
+        return f"{who} cancelled {one.id}"
+
+    def sweep(self, *, release: bool) -> tuple[Swept, ...]:
+        found = tuple(s.model_copy(update={"released": release and s.unowned}) for s in self._world.swept)
+        self._world.swept = tuple(s for s in found if not s.released)
+        return found
+
+    def _find(self, run: str) -> FakeRun:
+        found = [r for id_, r in self._world.runs.items() if id_.startswith(run)]
+        if len(found) != 1:
+            raise NoSuchRun(f"there is no run {run!r}: see `goalkeeper runs`")
+        return found[0]
+
+    def _waits(
+        self,
+        one: FakeRun,
+        step: Step,
+        watch: Callable[[RunView], None] | None,
+        ask: Callable[[Pending], bool | None] | None,
+    ) -> bool:
+        """Whether the run stops here: it needs a person and has no answer, or was denied."""
+        if "ask" not in one.request.text or step.id != "deploy" or one.request.accept:
+            return False
+        if step.id not in one.answers:
+            one.status = "waiting"
+            if watch is not None:
+                watch(self.view(one.id))
+            said = ask(self._pending(one)[0]) if ask is not None else None
+            if said is None:
+                return True
+            one.answers[step.id] = said
+        one.status = "running" if one.answers[step.id] else "done"
+        return not one.answers[step.id]
+
+    def _perform(self, one: FakeRun, step: Step, watch: Callable[[RunView], None] | None) -> None:
+        for picture in range(11):
+            one.share = picture / 10
+            one.now += (step.estimate.seconds.low or 0.0) / 10
+            if watch is not None:
+                watch(self.view(one.id))
+                time.sleep(self._world.pace_s)
+        one.at += 1
+        one.share = 0.0
+        self._log(one, "done", f"{step.id} is done")
+
+    def _step(self, one: FakeRun, index: int, step: Step) -> StepView:
+        seconds = step.estimate.seconds.low or 0.0
+        starts = one.started + sum((s.estimate.seconds.low or 0.0) * 1.1 for s in STEPS[:index])
+        if index < one.at:
+            return StepView(
+                id=step.id,
+                tool=step.tool,
+                part="penguins",
+                phase="done",
+                needs=step.needs,
+                started=starts,
+                ended=starts + seconds,
+                summary=SUMMARIES.get(step.id, ""),
+            )
+        if index > one.at or one.status in ("planning", "done", "cancelled"):
+            phase = "pending" if one.status != "done" else "skipped"
+            return StepView(id=step.id, tool=step.tool, part="penguins", phase=phase, needs=step.needs)
+        if one.status == "waiting":
+            return StepView(id=step.id, tool=step.tool, part="penguins", phase="asking", needs=step.needs)
+        message = f"trial {int(one.share * 20)} of 20" if "train" in step.id else ""
+        return StepView(
+            id=step.id,
+            tool=step.tool,
+            part="penguins",
+            phase="running",
+            needs=step.needs,
+            started=starts,
+            expected_s=seconds,
+            progress=Progress(at=one.now, message=message, fraction=one.share) if message else None,
+        )
+
+    def _pending(self, one: FakeRun) -> tuple[Pending, ...]:
+        if one.status != "waiting":
+            return ()
+        asked = Pending(
+            id="p1",
+            step="deploy",
+            tool="deploy_model",
+            reason="it deploys to production",
+            policies=("production",),
+            usd=0.02,
+            asked=one.now,
+            expires=one.now + 3600,
+        )
+        return (asked,)
+
+    def _clauses(self, one: FakeRun) -> tuple[ClauseVerdict, ...]:
+        if self.plan(one.request).contract is None:
+            return ()
+        short = "short" in one.request.text
+        holdout = ClauseVerdict(
+            id="accuracy",
+            part="penguins",
+            metric="accuracy",
+            verdict="UNPROVEN" if one.at <= 4 else "NOT MET" if short else "MET",
+            measured=None if one.at <= 4 else 0.8649121 if short else 0.9649122807,
+            interval=None if one.at <= 4 else (0.8512, 0.8791) if short else (0.947, 0.981),
+            evidence=None if one.at <= 4 else Evidence(id=f"{one.id}#41", path=".goalkeeper/runs/x/holdout_rows.csv"),
+            demanded="accuracy >= 0.9 on holdout",
+        )
+        live = ClauseVerdict(
+            id="latency_p95_ms",
+            part="penguins",
+            metric="latency_p95_ms",
+            verdict="UNPROVEN" if one.at <= 8 else "MET",
+            measured=None if one.at <= 8 else 6.2134,
+            evidence=None if one.at <= 8 else Evidence(id=f"{one.id}#77"),
+            demanded="latency_p95_ms <= 200 live",
+            note="" if one.at <= 8 else "612 requests",
+        )
+        return (holdout, live)
+
+    def _revisions(self, one: FakeRun) -> tuple[Revised, ...]:
+        why = "accuracy is short by 0.035: 40 more trials"
+        return (Revised(version=2, why=why),) if "short" in one.request.text else ()
+
+    def _resources(self, one: FakeRun) -> Resources:
+        if one.at < len(STEPS):
+            return Resources()
+        kept = Kept(
+            id="penguins",
+            url="http://127.0.0.1:43121",
+            model="penguins:v1",
+            usd_per_hour=0.0,
+            expires="2026-03-02T17:00:31+00:00",
+            extend="goalkeeper run 'Keep penguins up for 8 more hours.'",
+            stop="goalkeeper run 'Remove the endpoint penguins.'",
+        )
+        return Resources(created=("penguins",), released=(), kept=(kept,))
+
+    def _log(self, one: FakeRun, kind: str, text: str) -> None:
+        seq = len(one.events) + 1
+        one.events.append(Event(seq=seq, at=one.now, kind=kind, text=text, body={"text": text}, hash=f"{seq:064x}"))

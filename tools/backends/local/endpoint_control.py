@@ -1,0 +1,98 @@
+"""The control socket of an endpoint: HTTP in, one call on the host, the published endpoint or a fault out."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tools.backends.local.endpoint_host import EndpointHost
+from tools.backends.local.endpoint_records import Deployment, Fault, Lease, Split
+from tools.errors import Conflict, Invalid, NotFound, ToolError, Transient
+
+STATUS = {Invalid: 422, Conflict: 409, NotFound: 404, Transient: 503}
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Desk:
+    """One method per request."""
+
+    def __init__(self, host: EndpointHost) -> None:
+        self._host = host
+
+    async def deploy(self, request: Request) -> Response:
+        return _json(self._host.deploy(request.path_params["version"], await _body(request, Deployment)))
+
+    async def withdraw(self, request: Request) -> Response:
+        return _json(await self._host.withdraw(request.path_params["version"]))
+
+    async def split(self, request: Request) -> Response:
+        return _json(self._host.split(await _body(request, Split)))
+
+    async def lease(self, request: Request) -> Response:
+        return _json(self._host.lease(await _body(request, Lease)))
+
+    async def state(self, request: Request) -> Response:
+        del request
+        return _json(self._host.published())
+
+    async def close(self, request: Request) -> Response:
+        del request
+        self._host.closing.set()
+        return _json(self._host.published(), status=202)
+
+    async def samples(self, request: Request) -> Response:
+        since = _number(request.query_params.get("since", ""))
+        samples = self._host.samples(request.path_params["version"], since)
+        headers = {"x-since": repr(samples.since), "x-until": repr(time.time())}
+        return Response(samples.raw, headers=headers, media_type="application/octet-stream")
+
+
+def control_app(host: EndpointHost) -> Starlette:
+    desk = Desk(host)
+    routes = [
+        Route("/", desk.state, methods=["GET"]),
+        Route("/", desk.close, methods=["DELETE"]),
+        Route("/versions/{version}", desk.deploy, methods=["PUT"]),
+        Route("/versions/{version}", desk.withdraw, methods=["DELETE"]),
+        Route("/versions/{version}/samples", desk.samples, methods=["GET"]),
+        Route("/weights", desk.split, methods=["PUT"]),
+        Route("/lease", desk.lease, methods=["PUT"]),
+    ]
+    app = Starlette(routes=routes, exception_handlers={ToolError: _fault})
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _body(request: Request, kind: type[M]) -> M:
+    try:
+        return kind.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise Invalid(*(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise Invalid(f"since: {text!r} is not a number") from error
+    if not math.isfinite(number):
+        raise Invalid("since: must be finite")
+    return number
+
+
+def _json(record: BaseModel, *, status: int = 200) -> Response:
+    return Response(record.model_dump_json(), status_code=status, media_type="application/json")
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    del request
+    faults = error.faults if isinstance(error, Invalid) else (str(error),)
+    return _json(Fault(kind=type(error).__name__, faults=faults), status=STATUS.get(type(error), 500))

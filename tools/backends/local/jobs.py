@@ -1,0 +1,250 @@
+"""Jobs as detached local processes that outlive the agent: started, looked at and ended through their folders.
+
+A job's folder below the runtime folder is its record; its box below the home is all the program may write to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from tools.backends.local.disk import remove, write_once
+from tools.backends.local.job_records import NOBODY, Status, faults_of, job_id, newest_progress
+from tools.backends.local.keys import Keys
+from tools.backends.local.launch import Launch
+from tools.backends.local.objects import LocalObjects
+from tools.backends.local.output import last_lines
+from tools.backends.local.process import Process, tell
+from tools.backends.local.registry import (
+    OVER,
+    TAGS,
+    Identity,
+    Registration,
+    alive,
+    end,
+    identify,
+    read_json,
+    registrations,
+    write_json,
+)
+from tools.errors import Conflict, Invalid, NotFound, Transient, Unknown
+from tools.ports import JobSpec, JobState, Owned, Promise, Scope, Tags
+from tools.recipes.records import Inputs
+
+GRACE_S = 3.0
+"""Between SIGTERM and SIGKILL."""
+REGISTER_S = 90.0
+"""A supervisor that has not registered by then never will: its starter waits less."""
+
+
+class LocalJobs:
+    """Jobs of one user on this machine."""
+
+    promise = Promise(atomic=True)
+
+    def __init__(self, *, runtime: Path, objects: LocalObjects) -> None:
+        self._runtime = Path(os.path.realpath(runtime))
+        self._objects = objects
+        self._keys = Keys(self._runtime)
+
+    def submit(self, *, spec: JobSpec, tags: Tags) -> JobState:
+        """Start a job and return once its supervisor is registered. Conflict, Invalid, Transient, Unknown."""
+        launch, inputs = self._plan(spec, tags)
+        folder = self._runtime / "jobs" / launch.id
+        if folder.exists():
+            raise Conflict(f"There is a job of call {tags.call}: {launch.id}.")
+        try:
+            self._register(folder, launch, tags)
+        except OSError as error:
+            raise Transient(f"Job {launch.id} cannot be registered: {error}.", retry_after_s=5.0) from error
+        try:
+            _fill(Path(launch.box), inputs)
+            _start(folder)
+        except (OSError, subprocess.SubprocessError) as error:
+            self._withdraw(folder, launch, error)
+        return self.poll(launch.id)
+
+    def poll(self, job: str) -> JobState:
+        """From files alone: the status, else what the supervisor's process says by being there."""
+        folder = self._folder(job)
+        tags = read_json(folder / TAGS, Registration)
+        if tags is None:
+            raise NotFound(f"There is no job {job}.")
+        if (status := read_json(folder / OVER, Status)) is not None:
+            return status.state(job)
+        phase, isolation = self._phase(folder, tags), (folder / "isolation.json")
+        if phase == "lost":
+            # the supervisor may have left its status between the two looks
+            status = read_json(folder / OVER, Status) or Status.lost(tags.started)
+            return status.state(job)
+        seen = isolation.read_text(encoding="ascii").strip('"') if isolation.exists() else "none"
+        progress = next((newest_progress(Path(path)) for path in tags.debris), None)
+        fields = {"id": job, "phase": phase, "started": tags.started, "isolation": seen, "progress": progress}
+        return JobState.model_validate(fields)
+
+    def logs(self, job: str, *, tail: int = 200) -> Sequence[str]:
+        """The last lines, from a bounded read. NotFound."""
+        folder = self._folder(job)
+        if not folder.is_dir():
+            raise NotFound(f"There is no job {job}.")
+        return last_lines(folder, tail)
+
+    def cancel(self, job: str) -> None:
+        """End the job with all its processes, and return when they have ended."""
+        folder = self._folder(job)
+        tags = read_json(folder / TAGS, Registration)
+        if tags is None or (folder / OVER).exists():
+            return
+        if not write_once(folder / "process.json", NOBODY.model_dump()):
+            _stop(folder)
+        write_once(folder / OVER, {"phase": "cancelled", "started": tags.started, "ended": time.time()})
+        for path in tags.debris:
+            remove(Path(path))
+
+    def find(self, call: str) -> JobState | None:
+        try:
+            return self.poll(job_id(call))
+        except NotFound:
+            return None
+
+    def owned(self, scope: Scope) -> Sequence[Owned]:
+        """Jobs that are not over; a job whose supervisor is gone says so."""
+        found = []
+        for folder, tags in registrations(self._runtime, "jobs"):
+            if scope.run in (None, tags.run) and not (folder / OVER).exists():
+                gone = self._phase(folder, tags) == "lost" and not (folder / OVER).exists()
+                found.append(tags.model_copy(update={"detail": "its supervisor is gone"} if gone else {}).owned())
+        return tuple(found)
+
+    def _phase(self, folder: Path, tags: Registration) -> str:
+        """`queued`, `running` or `lost`; what was never started and will not be is given up for good here."""
+        identity = read_json(folder / "process.json", Identity)
+        if identity is None:
+            submitter = read_json(folder / "submitter.json", Identity)
+            if submitter is not None and alive(submitter) and time.time() < tags.started + REGISTER_S:
+                return "queued"
+            write_once(folder / "process.json", NOBODY.model_dump())
+            identity = read_json(folder / "process.json", Identity) or NOBODY
+        return "running" if alive(identity) else "lost"
+
+    def _folder(self, job: str) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", job):
+            raise NotFound(f"There is no job {job!r}.")
+        return self._runtime / "jobs" / job
+
+    def _register(self, folder: Path, launch: Launch, tags: Tags) -> None:
+        """The folder appears whole and at once: it is the token of the call. Conflict when it is there."""
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
+        try:
+            launch.write(draft)
+            write_json(draft / "submitter.json", identify(os.getpid()))
+            write_json(draft / TAGS, _registration(launch, tags))
+            draft.rename(folder)
+        except OSError as error:
+            if folder.exists():
+                raise Conflict(f"There is a job of call {tags.call}: {folder.name}.") from error
+            raise
+        finally:
+            remove(draft)
+
+    def _withdraw(self, folder: Path, launch: Launch, error: Exception) -> NoReturn:
+        """The supervisor did not come up: take the job back where that is certain, else say that it is not."""
+        if not write_once(folder / "process.json", NOBODY.model_dump()):
+            raise Unknown(f"Job {launch.id} may have started: {error}.") from error
+        said = " ".join(last_lines(folder, 3, name="supervisor.log"))
+        for path in (folder, Path(launch.box)):
+            remove(path)
+        raise Transient(f"Job {launch.id} did not start: {error} {said}".strip(), retry_after_s=5.0) from error
+
+    def _plan(self, spec: JobSpec, tags: Tags) -> tuple[Launch, Inputs]:
+        """What the supervisor and the program are told. Invalid with every fault."""
+        home, box = self._objects.root.parent, self._objects.work / job_id(tags.call)
+        mounts, faults = self._mounts(spec)
+        faults += faults_of(spec, home)
+        if faults:
+            raise Invalid(*faults)
+        secrets = {name: str(self._keys.path(tags.run, name)) for name in spec.secrets}
+        own = spec.program == "command"
+        launch = Launch(
+            id=job_id(tags.call),
+            program=spec.program,
+            argv=spec.argv,
+            folder=spec.folder if own and spec.folder else str(box),
+            box=str(box),
+            home=str(home),
+            environment=dict(spec.environment),
+            readable=(*mounts.values(), *secrets.values()),
+            hide=(*spec.hide, str(home), str(self._runtime)),
+            sandbox=spec.sandbox,
+            network=own or spec.program == "load",
+            time_limit_s=spec.time_limit_s,
+            grace_s=GRACE_S,
+        )
+        return launch, Inputs(args=spec.args, mounts=mounts, secrets=secrets, out=str(launch.out))
+
+    def _mounts(self, spec: JobSpec) -> tuple[dict[str, str], list[str]]:
+        found: dict[str, str] = {}
+        faults: list[str] = []
+        for name, key in spec.mounts.items():
+            try:
+                found[name] = os.path.realpath(self._objects.fetch(key))
+            except (NotFound, Invalid) as error:
+                faults.append(f"mount {name}: {error}")
+        return found, faults
+
+
+def _fill(box: Path, inputs: Inputs) -> None:
+    """Make the program's own folder, anew."""
+    remove(box)
+    for name in ("out", "tmp", "home", "checkpoint"):
+        (box / name).mkdir(mode=0o700, parents=True)
+    write_json(box / "inputs.json", inputs)
+
+
+def _start(folder: Path) -> None:
+    """Start the supervisor in a session of its own and wait until it is registered."""
+    command = [sys.executable, "-I", "-m", "tools.backends.local.supervise", str(folder)]
+    with (folder / "supervisor.log").open("ab") as log:
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            start_new_session=True,
+            check=True,
+        )
+
+
+def _stop(folder: Path) -> None:
+    """Ask the supervisor to end the program; end all of it when it does not."""
+    identity = read_json(folder / "process.json", Identity) or NOBODY
+    tell(Process(identity.pid, identity.ticks), signal.SIGTERM)
+    patience = time.monotonic() + GRACE_S + 2.0
+    while alive(identity) and not (folder / OVER).exists() and time.monotonic() < patience:
+        time.sleep(0.01)
+    if not (folder / OVER).exists():
+        end(identity, grace_s=0.2)
+
+
+def _registration(launch: Launch, tags: Tags) -> Registration:
+    return Registration(
+        kind="job",
+        id=launch.id,
+        run=tags.run,
+        call=tags.call,
+        owner=tags.owner,
+        lease_until=tags.lease_until,
+        started=time.time(),
+        process=NOBODY,
+        debris=(launch.box,),
+    )

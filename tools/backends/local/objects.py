@@ -1,0 +1,107 @@
+"""Named files and folders below `<home>/objects`. Whole or not there: a reader never sees half of one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from tools.digest import digest
+from tools.errors import Conflict, Invalid, NotFound
+
+WORK = ".work"
+"""Where objects come into being, on the same file system as their final place."""
+KEYS = ".keys"
+"""One file for each key, holding it: a folder's parts are no objects of their own."""
+
+
+class LocalObjects:
+    """Objects of one home. Part of an object is reached by a longer key: `jobs/ID/model`."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = Path(os.path.realpath(home)) / "objects"
+
+    @property
+    def work(self) -> Path:
+        """A folder for what will become an object by a rename; made when it is not there."""
+        path = self.root / WORK
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def place(self, key: str) -> Path:
+        """Where an object lies or would lie. Invalid for a key that is not one."""
+        return self.root / checked(key)
+
+    def put(self, key: str, source: Path) -> str:
+        """Store a copy, in place of what had this key before. NotFound without a source; Conflict inside a file."""
+        checked(key)
+        if not source.exists():
+            raise NotFound(f"There is nothing at {source} to store as {key}.")
+        draft = Path(tempfile.mkdtemp(dir=self.work, prefix="put-"))
+        try:
+            content = draft / "new"
+            if source.is_dir():
+                shutil.copytree(source, content)
+            else:
+                shutil.copyfile(source, content)
+            found = digest(content)
+            self.take(key, content)
+        finally:
+            shutil.rmtree(draft)
+        return found
+
+    def take(self, key: str, content: Path) -> None:
+        """Make a file or folder that lies below `work` the object, by a rename. Conflict inside a file."""
+        target = self.place(key)
+        aside = Path(tempfile.mkdtemp(dir=self.work, prefix="old-"))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._note(key)
+            if target.exists():
+                target.rename(aside / "old")
+            content.rename(target)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise Conflict(f"Object {key} would lie inside a file: {error.strerror}.") from error
+        finally:
+            shutil.rmtree(aside)
+
+    def fetch(self, key: str) -> Path:
+        """The place of the content itself: read it, never write to it."""
+        path = self.place(key)
+        if not path.exists():
+            raise NotFound(f"There is no object {key}.")
+        return path
+
+    def digest(self, key: str) -> str:
+        return digest(self.fetch(key))
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """Keys that start with this text, sorted."""
+        notes = self.root / KEYS
+        keys = (note.read_text(encoding="utf-8") for note in notes.glob("[0-9a-f]*")) if notes.is_dir() else ()
+        return tuple(sorted(key for key in keys if key.startswith(prefix) and (self.root / key).exists()))
+
+    def _note(self, key: str) -> None:
+        folder = self.root / KEYS
+        folder.mkdir(mode=0o700, exist_ok=True)
+        draft = folder / f".{os.getpid()}"
+        draft.write_text(key, encoding="utf-8")
+        draft.replace(folder / hashlib.sha256(key.encode()).hexdigest())
+
+
+def checked(key: str) -> str:
+    """The key itself, when it is relative, with forward slashes, and leads nowhere else."""
+    parts = PurePosixPath(key).parts
+    wrong = (
+        not parts
+        or "/".join(parts) != key
+        or any(part.startswith(".") for part in parts)
+        or any(mark in key for mark in ("\\", "\0"))
+        or key.startswith("/")
+    )
+    if wrong:
+        raise Invalid(f"object key {key!r}: use relative names with '/', none starting with '.', no '\\'")
+    return key

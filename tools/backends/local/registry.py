@@ -1,0 +1,133 @@
+"""Where local resources say what they are: one folder each below a per-user runtime folder.
+
+It knows processes, folders and leases, and nothing of what a job or an endpoint does.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tools.backends.local.process import Process, boot, finish, process, running
+from tools.errors import Refused
+from tools.ports import Kind, Owned
+from tools.record import Record
+
+Folder = Literal["jobs", "endpoints"]
+TAGS = "tags.json"
+OVER = "status.json"
+"""A resource folder holding this file has ended by itself and owns nothing any more."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Identity(Record):
+    """A process that cannot be mistaken for another one with the same pid."""
+
+    pid: int
+    ticks: int
+    """Start in clock ticks since boot (field 22 of /proc/PID/stat)."""
+    boot: str = ""
+    """The kernel's id of this boot: pids start again after the next."""
+
+
+class Registration(Record):
+    """`tags.json`: what a local resource says of itself, enough to list and end it without its maker."""
+
+    kind: Kind
+    id: str
+    run: str
+    call: str
+    owner: str
+    lease_until: float
+    """Epoch seconds."""
+    started: float
+    process: Identity
+    """The leader of the session in which the resource runs; pid 0, which is never alive, until it has started."""
+    debris: tuple[str, ...] = ()
+    """Absolute paths to remove with it, beside its own folder."""
+    detail: str = ""
+
+    def owned(self) -> Owned:
+        fields = self.model_dump(exclude={"process", "debris"})
+        return Owned.model_validate(fields)
+
+
+def runtime_folder(environ: Mapping[str, str]) -> Path:
+    """The per-user folder for what runs on this machine, made with mode 0700. Refused when it is not ours."""
+    path = _chosen(environ)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    if path.is_symlink() or found.st_uid != os.geteuid():
+        raise Refused(f"The runtime folder {path} belongs to someone else; set GOALKEEPER_RUNTIME_DIR to one of yours.")
+    if found.st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def folders(root: Path, kind: Folder) -> tuple[Path, ...]:
+    """The resource folders of one kind below a runtime folder, by name."""
+    try:
+        found = sorted((root / kind).iterdir())
+    except FileNotFoundError:
+        return ()
+    return tuple(path for path in found if path.is_dir() and not path.name.startswith("."))
+
+
+def registrations(root: Path, kind: Folder) -> Iterator[tuple[Path, Registration]]:
+    """Every registered resource of one kind; a folder without readable tags is left out."""
+    for folder in folders(root, kind):
+        if (tags := read_json(folder / TAGS, Registration)) is not None:
+            yield folder, tags
+
+
+def write_json(path: Path, record: BaseModel) -> None:
+    """Replace a file by a record, atomically: a reader sees the old or the new, never half."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(record.model_dump_json())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def read_json(path: Path, kind: type[M]) -> M | None:
+    """The record in a file; None when there is no file or it is not such a record."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def identify(pid: int) -> Identity:
+    """The identity of a running process; `ticks` is 0 when there is none."""
+    return Identity(pid=pid, ticks=process(pid).ticks, boot=boot())
+
+
+def alive(identity: Identity) -> bool:
+    """Whether this very process still runs; a zombie does not."""
+    return identity.boot in ("", boot()) and running(Process(identity.pid, identity.ticks))
+
+
+def end(identity: Identity, *, grace_s: float = 2.0) -> None:
+    """End the process, its descendants and its whole session: SIGTERM, then SIGKILL. Idempotent."""
+    if identity.boot in ("", boot()):
+        finish(Process(identity.pid, identity.ticks), grace_s=grace_s)
+
+
+def _chosen(environ: Mapping[str, str]) -> Path:
+    if named := environ.get("GOALKEEPER_RUNTIME_DIR"):
+        return Path(named).absolute()
+    session = Path(environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
+    if session.is_dir() and session.stat().st_uid == os.geteuid():
+        return session / "goalkeeper"
+    if os.access("/tmp", os.W_OK):
+        return Path("/tmp") / f"goalkeeper-{os.geteuid()}"
+    return Path(environ.get("HOME") or "/nonexistent") / ".local" / "state" / "goalkeeper"

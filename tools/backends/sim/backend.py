@@ -1,0 +1,91 @@
+"""A simulated backend: the ports of every backend over a world in memory, with faults and an effect log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.backends.sim.clock import VirtualClock
+from tools.backends.sim.compute import SimCompute
+from tools.backends.sim.effects import Effect, JobEntry, Snapshot
+from tools.backends.sim.faults import Switchboard
+from tools.backends.sim.gate import Gate
+from tools.backends.sim.jobs import SimJobs
+from tools.backends.sim.objects import SimObjects
+from tools.backends.sim.serving import SimServing
+from tools.backends.sim.state import State, Tree, digest_of
+from tools.backends.sim.telemetry import SimTelemetry
+from tools.backends.sim.world import World
+from tools.ports import Capability, Compute, Jobs, Objects, Serving, Telemetry
+
+
+class SimBackend:
+    """The same world, seed, clock and calls give the same effect log.
+
+    Nothing happens while the clock stands still: whoever waits for a job must wait on `clock`.
+    """
+
+    def __init__(self, world: World, *, seed: int = 0, clock: VirtualClock, folder: Path | None = None) -> None:
+        """`folder`: where fetched objects lie; without one, a temporary folder."""
+        self._state = State(world=world, seed=seed)
+        self._gate = Gate(self._state, clock=clock, faults=Switchboard(seed=seed, armed=world.faults))
+        self._serving = SimServing(self._gate)
+        self._objects = SimObjects(self._gate, folder=folder)
+        self.name = "sim"
+        self.can: frozenset[Capability] = frozenset({"jobs", "serving", "objects", "telemetry", "offers", "machines"})
+        self.jobs: Jobs = SimJobs(self._gate)
+        self.serving: Serving = self._serving
+        self.objects: Objects = self._objects
+        self.telemetry: Telemetry = SimTelemetry(self._gate)
+        self.compute: Compute = SimCompute(self._gate)
+
+    @property
+    def world(self) -> World:
+        return self._state.world
+
+    @property
+    def clock(self) -> VirtualClock:
+        return self._gate.clock
+
+    @property
+    def faults(self) -> Switchboard:
+        return self._gate.faults
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """Every change so far, in order."""
+        self._gate.settle()
+        return tuple(self._state.log)
+
+    @property
+    def revision(self) -> tuple[int, int, float]:
+        """Differs once a call changed anything: the log, the faults or the time."""
+        return len(self._state.log), self.faults.draws, self.clock.now()
+
+    def advance(self, seconds: float) -> float:
+        """Let virtual time pass and everything happen that is due; the time it is then."""
+        now = self.clock.advance(seconds)
+        self._gate.settle()
+        return now
+
+    def store(self, key: str, tree: Tree) -> str:
+        """`objects.put` of content in memory; its digest."""
+        return self._objects.store(key, tree)
+
+    def spoil(self, endpoint: str, version: str) -> None:
+        """From now on that version answers as the world's bad one. NotFound."""
+        self._serving.spoil(endpoint, version)
+
+    def snapshot(self) -> Snapshot:
+        """Everything that is there now."""
+        self._gate.settle()
+        state = self._state
+        return Snapshot(
+            at=self.clock.now(),
+            jobs=tuple(
+                JobEntry(id=j.id, call=j.tags.call, run=j.tags.run, program=j.spec.program, phase=j.phase)
+                for j in state.jobs.values()
+            ),
+            endpoints=tuple(e.view() for e in state.endpoints if e.ended is None),
+            machines=tuple(m.view() for m in state.machines.values()),
+            objects={key: digest_of(tree) for key, tree in sorted(state.objects.items())},
+        )

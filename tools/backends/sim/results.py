@@ -1,0 +1,239 @@
+"""What a simulated program leaves: typed like the recipes' results, decided by the world and its seed.
+
+The same arguments give the same result, whenever and however often they are run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field, ValidationError
+
+from tools.backends.sim import learning
+from tools.backends.sim.evidence import holdout_rows
+from tools.backends.sim.state import Job, State, Tree, digest_of, resolve
+from tools.backends.sim.traffic import outcome
+from tools.backends.sim.world import Duration, World
+from tools.errors import Invalid
+from tools.ports import Failure, JobSpec
+from tools.recipes.records import (
+    Column,
+    EvaluateArgs,
+    EvaluateResult,
+    LoadArgs,
+    Measure,
+    PrepareArgs,
+    PrepareResult,
+    TrainArgs,
+    TrainResult,
+)
+from tools.record import Json, Record
+
+
+class Script(Record):
+    """What a simulated `command` does: `spec.args["sim"]`, all optional."""
+
+    seconds: float | None = Field(default=None, gt=0)
+    exit: int = 0
+    lines: tuple[str, ...] = ()
+    """What it prints."""
+    claimed: Json = {}
+    """What it says of itself."""
+
+
+class Claims(Record):
+    """The result of a `command`."""
+
+    claimed: Json = {}
+
+
+ARGS: Mapping[str, type[BaseModel]] = {
+    "prepare": PrepareArgs,
+    "train": TrainArgs,
+    "evaluate": EvaluateArgs,
+    "load": LoadArgs,
+}
+
+
+def check(state: State, spec: JobSpec) -> None:
+    """Invalid with every fault of a job that could not start."""
+    faults: list[str] = []
+    try:
+        if spec.program == "command":
+            script(spec)
+        else:
+            ARGS[spec.program].model_validate(spec.args)
+    except ValidationError as error:
+        faults += [f"{spec.program}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    if spec.program == "command" and not spec.argv:
+        faults.append("argv: a command needs at least its program")
+    faults += [
+        f"mounts.{name}: there is no object {key!r}"
+        for name, key in spec.mounts.items()
+        if resolve(state.objects, key) is None
+    ]
+    if faults:
+        raise Invalid(*faults)
+
+
+def script(spec: JobSpec) -> Script:
+    return Script.model_validate(spec.args.get("sim", {}))
+
+
+def duration(state: State, spec: JobSpec) -> float:
+    """Seconds the program takes by itself."""
+    if spec.program == "load":
+        return LoadArgs.model_validate(spec.args).seconds
+    if spec.program == "command" and (seconds := script(spec).seconds) is not None:
+        return seconds
+    usual = state.world.durations.get(spec.program, Duration(median_s=10.0))
+    factor = state.draw("duration", spec.program, _canonical(spec.args)).lognormvariate(0.0, usual.spread)
+    if spec.program != "train":
+        return usual.median_s * factor
+    args = TrainArgs.model_validate(spec.args)
+    return usual.median_s * factor + min(args.seconds, usual.per_trial_s * args.trials * factor)
+
+
+def _trials(world: World, args: TrainArgs) -> int:
+    """Trials that fit into the search's soft limit."""
+    each = world.durations["train"].per_trial_s if "train" in world.durations else 0.0
+    return args.trials if each == 0 else max(1, min(args.trials, int(args.seconds / each)))
+
+
+def finish(state: State, job: Job) -> None:
+    """Set the job's result, or its failure, and store what it leaves."""
+    code = script(job.spec).exit if job.spec.program == "command" else 0
+    if code != 0:
+        job.failure = Failure(cause="user_code_error", message=f"the command ended with exit code {code}")
+        return
+    made, tree = _work(state, job)
+    job.result = made.model_dump(mode="json")
+    state.objects[f"jobs/{job.id}"] = tree
+
+
+def _work(state: State, job: Job) -> tuple[BaseModel, Tree]:
+    """The program's result and its output folder."""
+    match job.spec.program:
+        case "prepare":
+            return _prepare(state, job.spec)
+        case "train":
+            return _train(state, job.spec, job.ends - job.starts)
+        case "evaluate":
+            return _evaluate(state, job.spec)
+        case "load":
+            return outcome(job), {}
+        case "command":
+            return _command(state, job.spec)
+
+
+def _canonical(args: Json) -> str:
+    return json.dumps(args, sort_keys=True)
+
+
+def _sha(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _prepare(state: State, spec: JobSpec) -> tuple[PrepareResult, Tree]:
+    args, table = PrepareArgs.model_validate(spec.args), state.world.table
+    rows = table.rows - table.duplicates
+    holdout = max(1, round(rows * args.split.holdout))
+    validation = max(1, round((rows - holdout) * args.split.validation))
+    classes = table.classes if args.task == "classification" else ()
+    about = (str(state.seed), state.world.name, _canonical(spec.args))
+    names = [n for n in (f"x{i}" for i in range(1, table.features + 1)) if n not in args.drop_columns]
+    made = PrepareResult(
+        label=args.label or "target",
+        columns=tuple(Column(name=n, kind="number", missing=0, distinct=rows) for n in names),
+        rows=table.rows,
+        train_rows=rows - holdout - validation,
+        validation_rows=validation,
+        holdout_rows=holdout,
+        duplicates_removed=table.duplicates,
+        unlabelled_removed=0,
+        missing_removed=0,
+        classes=classes,
+        positive=classes[-1] if len(classes) == 2 else None,
+        digests={part: _sha(part, *about) for part in ("source", "train", "validation", "holdout", "split")},
+    )
+    return made, {"prepared.json": made.model_dump_json().encode()}
+
+
+def _prepared(state: State, spec: JobSpec) -> PrepareResult | None:
+    """The prepared data among the mounts."""
+    for key in spec.mounts.values():
+        tree = resolve(state.objects, key) or {}
+        if "prepared.json" in tree:
+            return PrepareResult.model_validate_json(tree["prepared.json"])
+    return None
+
+
+def _train(state: State, spec: JobSpec, seconds: float) -> tuple[TrainResult, Tree]:
+    args, world, data = TrainArgs.model_validate(spec.args), state.world, _prepared(state, spec)
+    rng = state.draw("train", args.family, str(args.seed))
+    history = learning.search(world.learners.get(args.family, world.learner), _trials(world, args), rng)
+    quality, rows = history[-1], data.train_rows if data else world.table.rows
+    measures = args.measures or (Measure(metric=args.metric, of=args.metric_class),)
+    model = {"model.json": json.dumps({"family": args.family, "quality": quality, "args": spec.args}).encode()}
+    state.quality[digest_of(model)] = quality
+    scale = world.table.label_scale
+
+    def metric(q: float) -> float:
+        return learning.value_of(args.metric, q, label_scale=scale)
+
+    made = TrainResult(
+        family=args.family,
+        params={"trial": history.index(quality) + 1},
+        trials=len(history),
+        value=metric(quality),
+        baseline=metric(world.baseline),
+        validation=learning.measure(
+            measures, quality, rows=data.validation_rows if data else rows // 5 or 1, label_scale=scale, rng=rng
+        ),
+        history=tuple(metric(q) for q in history),
+        curve=tuple((n, metric(q)) for n, q in learning.by_rows(quality, rows)),
+        digest=digest_of(model),
+        data_digest=data.digests["train"] if data else _sha(*spec.mounts.values()),
+        seconds=seconds,
+    )
+    return made, {"model/model.json": model["model.json"]}
+
+
+def _evaluate(state: State, spec: JobSpec) -> tuple[EvaluateResult, Tree]:
+    args, world, data = EvaluateArgs.model_validate(spec.args), state.world, _prepared(state, spec)
+    model = digest_of(resolve(state.objects, spec.mounts.get("model", "")) or {})
+    rng = state.draw("evaluate", model)
+    quality = state.quality.get(model, world.baseline) - rng.gauss(world.gap, world.gap_spread)
+    rows = data.holdout_rows if data else max(1, world.table.rows // 5)
+    if args.task == "classification":
+        quality = round(min(1.0, max(0.0, quality)) * rows) / rows
+    source = data.rows if data else world.table.rows
+    classes = args.classes or world.table.classes
+    written = holdout_rows(
+        args.task, classes, quality, rows=rows, source=source, scale=world.table.label_scale, rng=rng
+    )
+    made = EvaluateResult(
+        measured=learning.measure(args.measures, quality, rows=rows, label_scale=world.table.label_scale, rng=rng),
+        rows=rows,
+        digests={
+            "model": model,
+            "holdout": data.digests["holdout"] if data else _sha("holdout"),
+            "evaluator": _sha("sim"),
+            "train": data.digests["train"] if data else _sha("train"),
+        },
+    )
+    return made, {"holdout_rows.csv": written, "evaluation.json": made.model_dump_json().encode()}
+
+
+def _command(state: State, spec: JobSpec) -> tuple[Claims, Tree]:
+    """A user's program leaves a model as good as the world's nameless learner, and claims about itself."""
+    told = script(spec)
+    quality = learning.search(state.world.learner, 10, state.draw("command", *spec.argv, _canonical(spec.args)))[-1]
+    tree = {
+        "model.json": json.dumps({"command": spec.argv, "quality": quality}).encode(),
+        "metrics.json": json.dumps(told.claimed).encode(),
+    }
+    state.quality[digest_of(tree)] = quality
+    return Claims(claimed=told.claimed), tree

@@ -1,0 +1,78 @@
+"""Data: looking at it before planning, and preparing it in a job of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tools import jobs
+from tools.errors import Failed
+from tools.recipes.probe_records import Probe, ProbeArgs
+from tools.recipes.records import PrepareArgs, PrepareResult
+from tools.tool import Done, Effect, Outcome, Running, Site, Tool
+
+PROBE_LIMIT_S = 20.0
+
+
+def _probe(args: ProbeArgs, site: Site) -> Outcome:
+    """Read a header and a capped sample in a short-lived process: the agent imports no data library."""
+    command = [sys.executable, "-I", "-m", "tools.recipes.probe"]
+    limit = min(site.limit_s, PROBE_LIMIT_S)
+    try:
+        ran = subprocess.run(
+            command, input=args.model_dump_json().encode(), capture_output=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{args.source} could not be read within {limit:g} s", cause="timeout") from error
+    if ran.returncode != 0:
+        last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        cause = "missing_dependency" if "ModuleNotFoundError" in last else "unknown"
+        raise Failed(f"{args.source} could not be looked at: {last}", cause=cause)
+    try:
+        return Done(result=Probe.model_validate(json.loads(ran.stdout)).model_dump(mode="json"))
+    except ValueError as error:
+        raise Failed(f"the probe of {args.source} gave no readable answer") from error
+
+
+profile_data = Tool(
+    name="profile_data",
+    does="Read the header and a capped sample of a data set: columns, kinds, rows, faults.",
+    effect=Effect.READS,
+    args=ProbeArgs,
+    result=Probe,
+    judged=("source",),
+    start=_probe,
+)
+
+
+class Prepared(PrepareResult):
+    """What was prepared, and the key it lies under."""
+
+    key: str
+    isolation: str = "none"
+
+
+def _start(args: PrepareArgs, site: Site) -> Running:
+    return jobs.start(jobs.recipe("prepare", args, site=site, secrets=("holdout.public",)), site)
+
+
+def _follow(args: PrepareArgs, site: Site, handle: str) -> Outcome:
+    del args
+    return jobs.follow(site, handle, PrepareResult, lambda made, state: Prepared(**dict(made), **jobs.left(state)))
+
+
+prepare_data = Tool(
+    name="prepare_data",
+    does="Read, profile and split the data into train, validation and sealed holdout before anything is fitted.",
+    effect=Effect.CREATES,
+    args=PrepareArgs,
+    result=Prepared,
+    provides=("data",),
+    judged=("source",),
+    uses="jobs",
+    start=_start,
+    follow=_follow,
+    find=jobs.find,
+    stop=jobs.stop,
+)

@@ -1,0 +1,137 @@
+"""Deployment: a version behind an endpoint, ready before it gets traffic, under a lease."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tools.errors import Conflict, Failed, NotFound, Unknown
+from tools.ports import EndpointState, Progress, ServeSpec
+from tools.record import Record
+from tools.tool import Done, Effect, Outcome, Running, Site, Tool
+
+Name = r"^[\w][\w.-]{0,62}$"
+
+
+class DeployModel(Record):
+    endpoint: str = Field(pattern=Name)
+    version: str
+    model: str
+    """Object key of the model folder."""
+    digest: str = ""
+    """What the server must report to serve; empty when it is not known."""
+    replicas: int = Field(default=1, ge=1)
+    lease_s: float = Field(gt=0)
+    """How long the endpoint may live if nobody hands it over: the rollout's own length."""
+
+
+class Deployed(Record):
+    endpoint: str
+    url: str
+    version: str
+    digest: str
+    """What the server itself reports to serve."""
+    incumbent: str | None
+    """The version that had the traffic before."""
+
+
+def _start(args: DeployModel, site: Site) -> Running:
+    spec = ServeSpec(endpoint=args.endpoint, version=args.version, model=args.model, replicas=args.replicas)
+    tags = site.tags.model_copy(update={"lease_until": site.now + args.lease_s})
+    try:
+        site.backend.serving.deploy(spec=spec, tags=tags)
+    except Conflict:
+        state = site.backend.serving.find(site.tags.call)
+        if state is None:
+            _same_version(args, site)
+    return Running(handle=args.endpoint)
+
+
+def _same_version(args: DeployModel, site: Site) -> None:
+    """A version is its content: the same one deployed earlier is adopted, another one is a conflict."""
+    try:
+        there = site.backend.serving.state(args.endpoint).version(args.version)
+    except NotFound as error:
+        raise Unknown(f"endpoint {args.endpoint} refused the version and is not there") from error
+    if there is None or (args.digest and there.digest not in (None, args.digest)):
+        raise Failed(f"endpoint {args.endpoint} already serves another model as {args.version}", cause="unknown")
+
+
+def _incumbent(state: EndpointState, version: str) -> str | None:
+    others = [v for v in state.versions if v.name != version and v.weight > 0]
+    return max(others, key=lambda v: v.weight).name if others else None
+
+
+def _follow(args: DeployModel, site: Site, handle: str) -> Outcome:
+    try:
+        state = site.backend.serving.state(handle)
+    except NotFound as error:
+        raise Failed(f"endpoint {handle} ended before version {args.version} was ready", cause="node_lost") from error
+    version = state.version(args.version)
+    if version is None:
+        raise Failed(f"version {args.version} is no longer behind {handle}", cause="unknown")
+    if version.state == "starting":
+        return Running(handle=handle, progress=Progress(at=site.now, message="loading the model"))
+    if version.state == "failed":
+        raise Failed(f"version {args.version} did not become ready: {version.detail}", cause="user_code_error")
+    if args.digest and version.digest != args.digest:
+        raise Failed(f"{handle} serves {version.digest}, not the model that was evaluated", cause="data_invalid")
+    made = Deployed(
+        endpoint=state.name,
+        url=state.url,
+        version=args.version,
+        digest=version.digest or "",
+        incumbent=_incumbent(state, args.version),
+    )
+    return Done(result=made.model_dump(mode="json"))
+
+
+def _find(args: DeployModel, site: Site) -> Outcome | None:
+    return None if site.backend.serving.find(site.tags.call) is None else Running(handle=args.endpoint)
+
+
+deploy_model = Tool(
+    name="deploy_model",
+    does="Start a version behind an endpoint without traffic and wait until the model itself is ready.",
+    effect=Effect.CREATES,
+    args=DeployModel,
+    result=Deployed,
+    requires=("registered",),
+    provides=("version",),
+    judged=("endpoint", "version", "replicas"),
+    uses="serving",
+    undo="release_resource",
+    start=_start,
+    follow=_follow,
+    find=_find,
+)
+
+
+class InspectEndpoint(Record):
+    endpoint: str = Field(pattern=Name)
+
+
+class Inspected(Record):
+    """An endpoint that is there, or the fact that it is not."""
+
+    state: EndpointState | None
+
+
+def _inspect(args: InspectEndpoint, site: Site) -> Done:
+    try:
+        state: EndpointState | None = site.backend.serving.state(args.endpoint)
+    except NotFound:
+        state = None
+    return Done(result=Inspected(state=state).model_dump(mode="json"))
+
+
+inspect_endpoint = Tool(
+    name="inspect_endpoint",
+    does="Look at an endpoint: its versions, weights, owner and lease.",
+    effect=Effect.READS,
+    args=InspectEndpoint,
+    result=Inspected,
+    provides=("endpoint",),
+    judged=("endpoint",),
+    uses="serving",
+    start=_inspect,
+)

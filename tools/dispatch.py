@@ -1,0 +1,169 @@
+"""The gate in front of every backend: nothing passes that was not approved, exactly as approved.
+
+It alone opens backends. It recomputes the digest of tool and arguments and compares it with the
+journalled verdict before any effect; reads that no verdict covers are limited to tools that read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ValidationError
+
+from tools.catalogue import BY_NAME
+from tools.errors import Invalid, Refused
+from tools.ports import Backend, Tags
+from tools.record import Json, Record
+from tools.sweep import Finding, look, sweep
+from tools.sweep import release as release_unowned
+from tools.tool import Call, Done, Effect, Outcome, Site, Tool, digest_of
+
+READ_LIMIT_S = 20.0
+GRACE_S = 60.0
+"""How much longer than its hard limit a created resource's own lease is."""
+
+
+class Place(Record):
+    """Where the backend lives."""
+
+    name: str
+    home: str
+    runtime: str
+    usd_micro_per_hour: int | None = 0
+    world: str = "steady"
+    socket: str | None = None
+    """For `sim`: the socket of a world that is a process of its own."""
+    seed: int = 0
+    start: float | None = None
+    """For `sim`: epoch seconds at which its time begins; None is the world's own."""
+
+
+def open_backend(place: Place) -> Backend:
+    """The backend of that name. Its module is imported here and nowhere else."""
+    match place.name:
+        case "local":
+            from tools.backends.local.backend import LocalBackend
+
+            return LocalBackend(
+                home=Path(place.home), runtime=Path(place.runtime), usd_micro_per_hour=place.usd_micro_per_hour
+            )
+        case "sim" if place.socket is not None:
+            from tools.backends.sim.client import SimClient
+
+            return SimClient(place.socket)
+        case "sim":
+            from tools.backends.sim.backend import SimBackend
+            from tools.backends.sim.clock import START, VirtualClock
+            from tools.backends.sim.world import load_world
+
+            clock = VirtualClock(START if place.start is None else place.start)
+            return SimBackend(load_world(place.world), seed=place.seed, clock=clock)
+        case _:
+            raise Invalid(f"there is no backend {place.name!r}: choose local or sim")
+
+
+class Ticking(Protocol):
+    """The time of a backend that has one of its own."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+def clock_of(backend: Backend) -> Ticking | None:
+    """The clock that a simulated backend's world runs by; None where time is real."""
+    clock: Ticking | None = getattr(backend, "clock", None)
+    return clock
+
+
+def sweep_place(place: Place, *, release: bool, now: float) -> tuple[Finding, ...]:
+    """What runs own where that backend lives, and with `release`, the end of what nobody needs."""
+    if place.name != "local":
+        backend = open_backend(place)
+        return sweep((backend.jobs, backend.serving, backend.compute), now=now)
+    return (release_unowned if release else look)(Path(place.runtime), now=now)
+
+
+class Dispatcher:
+    """Performs approved calls, and nothing else."""
+
+    def __init__(self, backend: Backend, *, approved: Callable[[str], str | None], now: Callable[[], float]) -> None:
+        """`approved` gives the digest that the journal holds for an approved call id, or None."""
+        self._backend = backend
+        self._approved = approved
+        self._now = now
+
+    @property
+    def backend_name(self) -> str:
+        return self._backend.name
+
+    def start(self, call: Call) -> Outcome:
+        """Perform the call. Refused when the journal does not hold a verdict for exactly these arguments."""
+        tool = self._admit(call)
+        return tool.start(_parse(tool, call.args), self._site(call))
+
+    def follow(self, call: Call, handle: str) -> Outcome:
+        """Look at running work; the call itself was admitted when it started."""
+        tool = _tool(call.tool)
+        if tool.follow is None:
+            raise Invalid(f"{call.tool} has no running work")
+        return tool.follow(_parse(tool, call.args), self._site(call), handle)
+
+    def find(self, call: Call) -> Outcome | None:
+        """What the backend knows of this call, after an unknown outcome."""
+        tool = self._admit(call)
+        return None if tool.find is None else tool.find(_parse(tool, call.args), self._site(call))
+
+    def staleness_s(self, call: Call) -> float:
+        """How long the backend's lists may lie about what this call made."""
+        backend = self._backend
+        ports = {"jobs": backend.jobs, "serving": backend.serving, "machines": backend.compute}
+        port = ports.get(_tool(call.tool).uses or "")
+        return 0.0 if port is None or port.promise.atomic else port.promise.staleness_s
+
+    def stop(self, call: Call, handle: str) -> None:
+        """End running work; idempotent."""
+        tool = _tool(call.tool)
+        if tool.stop is not None:
+            tool.stop(_parse(tool, call.args), self._site(call), handle)
+
+    def read(self, name: str, args: Json) -> Json:
+        """A read-only call that needs no verdict: it has no effect to approve."""
+        tool = _tool(name)
+        if tool.effect is not Effect.READS:
+            raise Refused(f"{name} {tool.effect.value}: only a tool that reads may be called without a verdict")
+        tags = Tags(run="", call="", owner="", lease_until=self._now())
+        site = Site(backend=self._backend, tags=tags, limit_s=READ_LIMIT_S, now=self._now())
+        outcome = tool.start(_parse(tool, args), site)
+        if not isinstance(outcome, Done):
+            raise Invalid(f"{name} did not answer at once")
+        return outcome.result
+
+    def _admit(self, call: Call) -> Tool:
+        tool = _tool(call.tool)
+        digest = digest_of(call.tool, call.args)
+        if digest != call.digest or self._approved(call.id) != digest:
+            raise Refused(f"call {call.id} of {call.tool} was not approved with these arguments")
+        return tool
+
+    def _site(self, call: Call) -> Site:
+        now = self._now()
+        tags = Tags(run=call.run, call=call.id, owner=call.owner, lease_until=now + call.limit_s + GRACE_S)
+        return Site(backend=self._backend, tags=tags, limit_s=call.limit_s, now=now)
+
+
+def _tool(name: str) -> Tool:
+    tool = BY_NAME.get(name)
+    if tool is None:
+        raise Invalid(f"there is no tool {name!r}")
+    return tool
+
+
+def _parse(tool: Tool, args: Json) -> BaseModel:
+    try:
+        return tool.args.model_validate(args)
+    except ValidationError as error:
+        faults = [f"{tool.name}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise Invalid(*faults) from error

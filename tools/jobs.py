@@ -1,0 +1,91 @@
+"""How a tool runs a program: submit it, look at it, find it again after a crash, end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tools.errors import Conflict, Failed, Unknown
+from tools.ports import JobSpec, JobState
+from tools.tool import Done, Outcome, Running, Site
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class JobFailed(Failed):
+    """The job failed; its own faults and evidence are kept."""
+
+    def __init__(self, state: JobState) -> None:
+        failure = state.failure
+        super().__init__(
+            failure.message if failure else f"the job ended as {state.phase}",
+            cause=failure.cause if failure else "unknown",
+        )
+        self.faults = failure.faults if failure else ()
+        self.evidence = failure.evidence if failure else ()
+
+
+def recipe(
+    program: Literal["prepare", "train", "evaluate", "load"],
+    args: BaseModel,
+    *,
+    site: Site,
+    mounts: Mapping[str, str] | None = None,
+    secrets: tuple[str, ...] = (),
+    sandbox: bool = False,
+) -> JobSpec:
+    """A job that runs one of our recipes under the call's hard limit."""
+    return JobSpec(
+        program=program,
+        args=args.model_dump(mode="json"),
+        mounts=dict(mounts or {}),
+        secrets=secrets,
+        sandbox=sandbox,
+        time_limit_s=site.limit_s,
+    )
+
+
+def start(spec: JobSpec, site: Site) -> Running:
+    """Submit; a job that already carries this call id is adopted."""
+    jobs = site.backend.jobs
+    try:
+        state = jobs.submit(spec=spec, tags=site.tags)
+    except Conflict as conflict:
+        found = jobs.find(site.tags.call)
+        if found is None:
+            raise Unknown(f"a job with call {site.tags.call} exists and cannot be found") from conflict
+        state = found
+    return Running(handle=state.id, progress=state.progress)
+
+
+def follow(site: Site, handle: str, kind: type[R], shape: Callable[[R, JobState], BaseModel]) -> Outcome:
+    """The job now; once it succeeded, its result parsed as `kind` and shaped into the tool's own record."""
+    state = site.backend.jobs.poll(handle)
+    if not state.over:
+        return Running(handle=handle, progress=state.progress)
+    if state.phase != "succeeded":
+        raise JobFailed(state)
+    try:
+        made = kind.model_validate(state.result or {})
+    except ValidationError as error:
+        raise Failed(f"job {handle} left a result of the wrong shape: {error.error_count()} faults") from error
+    return Done(result=shape(made, state).model_dump(mode="json"))
+
+
+def left(state: JobState) -> dict[str, Any]:
+    """Where a finished job's output lies, and how it was isolated."""
+    return {"key": f"jobs/{state.id}", "isolation": state.isolation}
+
+
+def find(args: BaseModel, site: Site) -> Outcome | None:
+    """The job that carries this call id, running or over."""
+    del args
+    state = site.backend.jobs.find(site.tags.call)
+    return None if state is None else Running(handle=state.id, progress=state.progress)
+
+
+def stop(args: BaseModel, site: Site, handle: str) -> None:
+    del args
+    site.backend.jobs.cancel(handle)

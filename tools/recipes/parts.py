@@ -1,0 +1,103 @@
+"""How the three parts of a data set lie in a folder: files, the row column, reading and writing.
+
+The last column of every part is the row's number in the source, counted from 0. It is no feature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from tools.recipes.card import Input
+from tools.recipes.faults import BadInput, Fault
+from tools.recipes.seal import seal, unseal
+
+TRAIN = "train.parquet"
+VALIDATION = "validation.parquet"
+HOLDOUT = "holdout.sealed"
+_ROW = "__row__"
+
+
+def row_column(names: Sequence[str]) -> str:
+    """A name for the row number that no column has."""
+    name = _ROW
+    while name in names:
+        name = f"_{name}_"
+    return name
+
+
+def write_part(frame: pl.DataFrame, path: Path) -> str:
+    """Write one part; the digest of its bytes."""
+    content = _bytes(frame)
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_sealed(frame: pl.DataFrame, path: Path, public: bytes) -> str:
+    """Write the holdout so that only the private key opens it; the digest of what is inside."""
+    content = _bytes(frame)
+    path.write_bytes(seal(content, public))
+    return hashlib.sha256(content).hexdigest()
+
+
+class Part:
+    """One part as it was written: features, label and row numbers."""
+
+    def __init__(self, frame: pl.DataFrame, label: str, digest: str) -> None:
+        self.row_name = frame.columns[-1]
+        if _ROW not in self.row_name or label not in frame.columns[:-1]:
+            fault = Fault(place="data", problem=f"is no prepared part with label {label!r}", fix="prepare it")
+            raise BadInput([fault])
+        self.digest = digest
+        self.rows = frame[self.row_name]
+        self.label = frame[label]
+        self.features = frame.drop(self.row_name, label)
+
+
+def read_part(path: Path, label: str) -> Part:
+    """BadInput(data_missing) when it is not there."""
+    if not path.is_file():
+        fault = Fault(place=path.name, problem="is not in the prepared data", fix="mount the prepare job's folder")
+        raise BadInput([fault], cause="data_missing")
+    return _part(path.read_bytes(), label)
+
+
+def read_sealed(path: Path, label: str, private: bytes) -> Part:
+    """The holdout, opened. BadInput when it is not there or the key is another one."""
+    if not path.is_file():
+        fault = Fault(place=path.name, problem="is not in the prepared data", fix="mount the prepare job's folder")
+        raise BadInput([fault], cause="data_missing")
+    return _part(unseal(path.read_bytes(), private), label)
+
+
+def endpoint_columns(features: pl.DataFrame, inputs: Sequence[Input]) -> dict[str, list[object]]:
+    """The rows as an endpoint receives them: column name → JSON values, None where a value is missing.
+
+    FP64 floats, INT64 integers (flags as 0 and 1), BYTES text (times as ISO). Nothing is cleaned or dropped.
+    """
+    return {i.name: _values(features[i.name], i.datatype) for i in inputs}
+
+
+def _values(column: pl.Series, datatype: str) -> list[object]:
+    if datatype == "FP64":
+        number = column.cast(pl.Float64)
+        return list(number.set(~number.is_finite().fill_null(value=True), None))
+    if datatype == "INT64":
+        return list(column.cast(pl.Int64))
+    if column.dtype.is_temporal():
+        return [None if v is None else v.isoformat() for v in column]
+    return list(column.cast(pl.String))
+
+
+def _part(content: bytes, label: str) -> Part:
+    return Part(pl.read_parquet(io.BytesIO(content)), label, hashlib.sha256(content).hexdigest())
+
+
+def _bytes(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()

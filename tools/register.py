@@ -1,0 +1,113 @@
+"""The registry of models: named, versioned by content, kept beside the runs."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tools.errors import NotFound
+from tools.record import Record
+from tools.tool import Done, Effect, Outcome, Site, Tool
+
+VERSION_LENGTH = 12
+VALIDATION = "validation.parquet"
+
+
+class RegisterModel(Record):
+    name: str = Field(pattern=r"^[\w][\w.-]{0,62}$")
+    model: str
+    """Object key of the model folder."""
+    data: str
+    """Object key of the prepared data: its validation part is kept, to draw requests from."""
+    label: str
+
+
+class Registered(Record):
+    key: str
+    """Object key `models/NAME/VERSION`."""
+    version: str
+    """The first digits of the content digest: the same model is the same version."""
+    digest: str
+    data: str
+    """Object key of the folder that requests are drawn from."""
+    label: str
+
+
+def _start(args: RegisterModel, site: Site) -> Done:
+    objects = site.backend.objects
+    digest = objects.digest(args.model)
+    version = "v-" + digest[:VERSION_LENGTH]
+    key = f"models/{args.name}/{version}"
+    objects.put(key, objects.fetch(args.model))
+    requests = f"requests/{args.name}/{version}"
+    objects.put(f"{requests}/{VALIDATION}", objects.fetch(f"{args.data}/{VALIDATION}"))
+    made = Registered(key=key, version=version, digest=digest, data=requests, label=args.label)
+    return Done(result=made.model_dump(mode="json"))
+
+
+def _find(args: RegisterModel, site: Site) -> Outcome | None:
+    try:
+        site.backend.objects.fetch(args.model)
+    except NotFound:
+        return None
+    return _start(args, site)
+
+
+register_model = Tool(
+    name="register_model",
+    does="Keep the model under a name and a version that is its content digest.",
+    effect=Effect.CREATES,
+    args=RegisterModel,
+    result=Registered,
+    requires=("model",),
+    provides=("registered",),
+    judged=("name",),
+    uses="objects",
+    start=_start,
+    find=_find,
+)
+
+
+class FindModel(Record):
+    name: str = Field(pattern=r"^[\w][\w.-]{0,62}$")
+    version: str | None = None
+    """None: the only one, or the one that was registered last by name order."""
+
+
+class Found(Record):
+    """What the registry holds; every field None when it holds nothing of that name."""
+
+    key: str | None
+    version: str | None = None
+    digest: str | None = None
+    data: str | None = None
+    label: str | None = None
+
+
+def _look(args: FindModel, site: Site) -> Done:
+    objects = site.backend.objects
+    prefix = f"models/{args.name}/"
+    keys = [k for k in objects.names(prefix) if args.version in (None, k.removeprefix(prefix))]
+    if not keys:
+        return Done(result=Found(key=None).model_dump(mode="json"))
+    version = keys[-1].removeprefix(prefix)
+    found = Found(
+        key=keys[-1],
+        version=version,
+        digest=objects.digest(keys[-1]),
+        data=f"requests/{args.name}/{version}",
+        label="",
+    )
+    return Done(result=found.model_dump(mode="json"))
+
+
+find_model = Tool(
+    name="find_model",
+    does="Look a model up in the registry by name and version.",
+    effect=Effect.READS,
+    args=FindModel,
+    result=Found,
+    provides=("registered",),
+    judged=("name",),
+    uses="objects",
+    start=_look,
+)

@@ -1,0 +1,206 @@
+"""Traffic: absolute weights, set and read back; leases; and taking versions or endpoints away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from tools.errors import Failed, NotFound
+from tools.ports import EndpointState
+from tools.record import Record
+from tools.tool import Done, Effect, Outcome, Site, Tool
+
+
+class ShiftTraffic(Record):
+    """The share of traffic a version gets; the rest stays with the incumbent."""
+
+    endpoint: str
+    version: str
+    percent: int = Field(ge=0, le=100)
+    incumbent: str | None = None
+    """Who keeps the rest. Without one the version gets everything there is."""
+
+
+class Shifted(Record):
+    endpoint: str
+    version: str
+    weights: Mapping[str, int]
+    at: float
+    """Epoch seconds from which the weights hold."""
+
+
+def _weights(args: ShiftTraffic) -> dict[str, int]:
+    if args.incumbent is None or args.incumbent == args.version:
+        return {args.version: 100}
+    return {args.version: args.percent, args.incumbent: 100 - args.percent}
+
+
+def _held(state: EndpointState, args: ShiftTraffic, at: float) -> Done:
+    weights = {v.name: v.weight for v in state.versions if v.weight > 0}
+    wanted = {name: weight for name, weight in _weights(args).items() if weight > 0}
+    if weights != wanted:
+        raise Failed(f"{args.endpoint} has weights {weights} after {wanted} was set", cause="unknown")
+    made = Shifted(endpoint=args.endpoint, version=args.version, weights=weights, at=at)
+    return Done(result=made.model_dump(mode="json"))
+
+
+def _shift(args: ShiftTraffic, site: Site) -> Done:
+    state = site.backend.serving.split(args.endpoint, weights=_weights(args), call=site.tags.call)
+    return _held(state, args, site.now)
+
+
+def _read_back(args: ShiftTraffic, site: Site) -> Outcome | None:
+    try:
+        return _held(site.backend.serving.state(args.endpoint), args, site.now)
+    except (Failed, NotFound):
+        return None
+
+
+shift_traffic = Tool(
+    name="shift_traffic",
+    does="Set the share of traffic a version gets and read it back.",
+    effect=Effect.CHANGES,
+    args=ShiftTraffic,
+    result=Shifted,
+    requires=("version",),
+    provides=("traffic",),
+    judged=("endpoint", "version", "percent"),
+    uses="serving",
+    undo="rollback_endpoint",
+    start=_shift,
+    find=_read_back,
+)
+
+
+class RollbackEndpoint(Record):
+    """Give all traffic back to a version that was good."""
+
+    endpoint: str
+    to: str
+    withdraw: str | None = None
+    """The version to take away once it has no traffic."""
+
+
+def _rollback(args: RollbackEndpoint, site: Site) -> Done:
+    serving = site.backend.serving
+    state = serving.split(args.endpoint, weights={args.to: 100}, call=site.tags.call)
+    if args.withdraw is not None:
+        serving.withdraw(args.endpoint, version=args.withdraw)
+    return _held(state, ShiftTraffic(endpoint=args.endpoint, version=args.to, percent=100), site.now)
+
+
+rollback_endpoint = Tool(
+    name="rollback_endpoint",
+    does="Give all traffic back to a version that was good, and withdraw the other.",
+    effect=Effect.CHANGES,
+    args=RollbackEndpoint,
+    result=Shifted,
+    requires=("endpoint",),
+    provides=("rolled_back",),
+    judged=("endpoint", "to", "withdraw"),
+    uses="serving",
+    start=_rollback,
+    find=lambda args, site: _rollback(args, site),
+)
+
+
+class ExtendLease(Record):
+    """Set until when an endpoint may live, and to whom it belongs."""
+
+    endpoint: str
+    owner: str
+    for_s: float = Field(gt=0)
+
+
+class Extended(Record):
+    endpoint: str
+    url: str
+    lease_until: float
+    version: str | None
+
+
+def _extend(args: ExtendLease, site: Site) -> Done:
+    until = site.now + args.for_s
+    state = site.backend.serving.extend(args.endpoint, run=site.tags.run, owner=args.owner, lease_until=until)
+    serving = max(state.versions, key=lambda v: v.weight, default=None)
+    made = Extended(
+        endpoint=state.name, url=state.url, lease_until=until, version=serving.name if serving is not None else None
+    )
+    return Done(result=made.model_dump(mode="json"))
+
+
+extend_lease = Tool(
+    name="extend_lease",
+    does="Hand an endpoint over by name, with a lease until when it may live.",
+    effect=Effect.CHANGES,
+    args=ExtendLease,
+    result=Extended,
+    requires=("version",),
+    provides=("kept",),
+    judged=("endpoint", "owner", "for_s"),
+    uses="serving",
+    start=_extend,
+    find=lambda args, site: _extend(args, site),
+)
+
+
+class WithdrawVersion(Record):
+    endpoint: str
+    version: str | None
+    """None: there was no incumbent, nothing is withdrawn."""
+
+
+class ReleaseResource(Record):
+    kind: str = Field(pattern="^(job|endpoint|machine)$")
+    id: str
+
+
+class Released(Record):
+    id: str
+    existed: bool
+
+
+def _withdraw(args: WithdrawVersion, site: Site) -> Done:
+    if args.version is not None:
+        site.backend.serving.withdraw(args.endpoint, version=args.version)
+    gone = Released(id=f"{args.endpoint}:{args.version}", existed=args.version is not None)
+    return Done(result=gone.model_dump(mode="json"))
+
+
+def _release(args: ReleaseResource, site: Site) -> Done:
+    backend = site.backend
+    end = {"job": backend.jobs.cancel, "endpoint": backend.serving.remove, "machine": backend.compute.release}
+    try:
+        end[args.kind](args.id)
+        existed = True
+    except NotFound:
+        existed = False
+    return Done(result=Released(id=args.id, existed=existed).model_dump(mode="json"))
+
+
+withdraw_version = Tool(
+    name="withdraw_version",
+    does="Take the replaced version away once the new one has held.",
+    effect=Effect.DESTROYS,
+    args=WithdrawVersion,
+    result=Released,
+    requires=("live",),
+    provides=("withdrawn",),
+    judged=("endpoint", "version"),
+    uses="serving",
+    start=_withdraw,
+    find=lambda args, site: _withdraw(args, site),
+)
+
+release_resource = Tool(
+    name="release_resource",
+    does="End a job, an endpoint or a machine.",
+    effect=Effect.DESTROYS,
+    args=ReleaseResource,
+    result=Released,
+    provides=("released",),
+    judged=("kind", "id"),
+    start=_release,
+    find=lambda args, site: _release(args, site),
+)
