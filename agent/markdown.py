@@ -185,6 +185,8 @@ def _trust(document: RunDocument) -> Iterator[str]:
         "encrypted": "the jobs that train could not open our copy of the holdout; the source itself was not hidden",
         "none": "nothing kept the holdout from the jobs that train",
     }
+    if run.isolation == "none" and not run.holdout_looks:
+        return  # nothing was trained
     yield from ("## What the numbers rest on", "")
     yield f"- isolation: `{run.isolation}`" + (f" – {kept[run.isolation]}" if run.isolation in kept else "")
     yield f"- looks at the holdout: {run.holdout_looks}"
@@ -195,8 +197,9 @@ def _reproduce(document: RunDocument) -> Iterator[str]:
     run, source = document.run, document.goal.source
     door, _, who = source.partition(":")
     goal = shlex.quote(clean(who)) if door == "file" else shlex.quote(clean(document.goal.text))
+    again = [] if run.brain == "none" else [f"goalkeeper run {goal}".replace("```", "'''")]
     yield from ("## How to reproduce", "")
-    yield from ("```sh", f"goalkeeper run {goal}".replace("```", "'''"), f"goalkeeper events {clean(run.id)}", "```")
+    yield from ("```sh", *again, f"goalkeeper events {clean(run.id)}", "```")
     yield ""
     yield f"The goal's sha256 is {_code(document.goal.digest)}."
     paths = sorted({v.evidence.path for v in run.clauses if v.evidence is not None and v.evidence.path})

@@ -75,15 +75,7 @@ class Desk(Record):
 def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, limits: Limits) -> Prospect:
     """Understand, look, plan and judge. InvalidRequest when text and fields contradict each other."""
     goal = Goal.of(request.text, source=request.source)
-    stated = Stated(
-        goal=goal,
-        accept=request.accept,
-        owner=desk.owner,
-        backend=desk.backend,
-        brain=brain.name,
-        plan_now=stamp(desk.now),
-        folder=str(Path(request.folder).resolve()),
-    )
+    stated = _stated(request, goal, desk, brain.name)
     answer = brain.understand(goal, Context(now=desk.now, utc_offset_s=desk.utc_offset_s))
     if isinstance(answer, Refusal):
         return _without_plan(stated, Understood(contract=None, refusal=answer), "refused", (answer.reason,))
@@ -98,6 +90,27 @@ def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, limits: 
     terms = Terms(load_rps=desk.load_rps, lease_s=desk.lease_s, owner=desk.owner, folder=stated.folder)
     plan = brain.propose(contract, seen, terms)
     return _judged(stated, understood, seen, plan, limits=limits, load_rps=desk.load_rps)
+
+
+def ordered(
+    text: str, contract: Contract, seen: Survey, plan: Plan, *, desk: Desk, accept: bool, limits: Limits
+) -> Prospect:
+    """A prospect whose contract and plan are given: an order that needs no understanding."""
+    request = Request(text=text, source=f"cli:{desk.owner}", accept=accept)
+    stated = _stated(request, Goal.of(text, source=request.source), desk, "none")
+    return _judged(stated, Understood(contract=contract), seen, plan, limits=limits, load_rps=desk.load_rps)
+
+
+def _stated(request: Request, goal: Goal, desk: Desk, brain: str) -> Stated:
+    return Stated(
+        goal=goal,
+        accept=request.accept,
+        owner=desk.owner,
+        backend=desk.backend,
+        brain=brain,
+        plan_now=stamp(desk.now),
+        folder=str(Path(request.folder).resolve()),
+    )
 
 
 def _with_fields(contract: Contract, request: Request) -> Contract:

@@ -21,6 +21,8 @@ SHORTEST_S = 3.0
 SPARE = 1.3
 """Collected beyond what is needed when nothing misses, so that a few misses can be outvoted."""
 SLOWEST_RPS = 5.0
+FEWEST = 60
+"""Requests that even an early stage sees: fewer would show nothing of a tail."""
 
 
 class Stage(Record):
@@ -50,11 +52,13 @@ def stages(part: Part, *, load_rps: float, alone: bool) -> tuple[Stage, ...]:
     for share in shares:
         final = share >= 100
         seconds = last if final or hold is not None else min(last, SHORTEST_S)
+        fewest = (WARM_UP + FEWEST) / seconds if alone else (WARM_UP + FEWEST) / seconds * 100 / share
+        wanted = rate if final or not alone else rate * share / 100
         result.append(
             Stage(
                 percent=max(1, round(share)),
                 seconds=seconds,
-                rate_rps=rate if final or not alone else max(SLOWEST_RPS, rate * share / 100),
+                rate_rps=min(load_rps, max(wanted, SLOWEST_RPS, fewest)),
             )
         )
     return tuple(result)

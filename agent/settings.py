@@ -46,7 +46,7 @@ class Settings(Record):
     """Per-user folder in which local resources register, outside `home`; absolute."""
     endpoint_lease_s: float = 8 * 3600.0
     """How long a deployed endpoint lives when the goal does not say."""
-    load_rps: float = 50.0
+    load_rps: float = 100.0
     """Requests a second drawn from validation data to measure an endpoint."""
     user: str
     """The operating-system user: who asks and who answers."""
@@ -193,7 +193,8 @@ def _money(text: str, folder: Path) -> float:
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def _duration(text: str, folder: Path) -> float:
+def duration(text: str, folder: Path = Path()) -> float:
+    """Seconds, more than 0, of `90s`, `30m`, `8h`, `2d` or a bare number; ValueError with a sentence."""
     match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]*)\s*", text)
     if match is None or match[2] not in _UNITS:
         raise ValueError(f"{text!r} is not a duration: write e.g. 90s, 30m, 8h or 2d")
@@ -226,6 +227,6 @@ OPTIONS: tuple[Option, ...] = (
     Option(field="now", key="now", read=lambda text, _: parse_time(text), file=False),
     Option(field="local_usd_per_hour", key="local_usd_per_hour", read=_number),
     Option(field="runtime", key="runtime_dir", read=_path, file=False),
-    Option(field="endpoint_lease_s", key="endpoint_lease", read=_duration),
+    Option(field="endpoint_lease_s", key="endpoint_lease", read=duration),
     Option(field="load_rps", key="load_rps", read=_positive),
 )

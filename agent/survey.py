@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
-from tools.recipes.probe_records import Format, Probe
-from tools.recipes.records import Task
-
 from agent.contract import Contract, Data, Part
 from tools.compute import Offers
 from tools.deploy import Inspected
 from tools.errors import ToolError
 from tools.ports import EndpointState, Offer
+from tools.recipes.probe_records import Format, Probe
+from tools.recipes.records import Task
 from tools.record import Json, Record
 from tools.register import Found
 
@@ -90,7 +89,14 @@ def _model(named: tuple[str, str | None], read: Read) -> str | None:
 
 
 def _touches_endpoint(part: Part) -> bool:
-    return part.rollout.strategy != "none" or part.task in ("deploy", "rollback", "scale", "watch", "cleanup", "diagnose")
+    return part.rollout.strategy != "none" or part.task in (
+        "deploy",
+        "rollback",
+        "scale",
+        "watch",
+        "cleanup",
+        "diagnose",
+    )
 
 
 def _endpoint(name: str, read: Read) -> EndpointState | None:

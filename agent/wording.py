@@ -33,6 +33,12 @@ def outside(text: str, *, limit: int = 400) -> str:
     return bare if len(bare) <= limit else bare[: limit - 1] + "…"
 
 
+def moment(text: str) -> str:
+    """An RFC 3339 time in UTC to the minute: `2026-03-02 09:00Z`; anything else as it is."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?(?:Z|\+00:00)", text)
+    return f"{match[1]} {match[2]}Z" if match else clean(text)
+
+
 def number(value: float | str | None) -> str:
     """6 significant digits, without an exponent between 1e-4 and 1e15."""
     if value is None:

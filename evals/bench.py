@@ -20,7 +20,7 @@ BENCHMARKS = {
     "plan": ("evals.bench_commands", "bench_plan", "latency of plan --json"),
     "durable": ("evals.bench_durable", "bench_durable", "agent overhead per durable step, beside SQLite and LangGraph"),
     "memory": ("evals.bench_memory", "bench_memory", "memory of an agent that waits for a job"),
-    "random-labels": ("evals.random_labels", "bench_random_labels", "how often chance alone meets a clause"),
+    "random-labels": ("evals.bench_labels", "bench_random_labels", "how often chance alone meets a clause"),
 }
 """Name → module, function, what it measures."""
 

@@ -30,8 +30,10 @@ class Series(Record):
         return cls(name=name, unit=unit, values=found, median=statistics.median(found), low=min(found), high=max(found))
 
     def __str__(self) -> str:
-        span = f"{self.low:.4g} to {self.high:.4g}"
-        return f"{self.name:<34} {self.median:>10.4g} {self.unit:<12} median of {len(self.values)}, {span}"
+        line = f"{self.name:<34} {self.median:>10.4g} {self.unit}"
+        if len(self.values) == 1:
+            return line
+        return f"{line:<60} median of {len(self.values)}, {self.low:.4g} to {self.high:.4g}"
 
 
 class Target(Record):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from agent.documents import Pending, PlanDocument, RunDocument, RunView
+    from agent.doors.outlet import Outlet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +62,9 @@ class Watch(Protocol):
         ...
 
 
-def is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except ValueError:
-        return False
-
-
-def paper_for(stream: TextIO) -> Paper:
+def paper_for(stream: Outlet) -> Paper:
     """Paper for one stream."""
-    if is_terminal(stream):
+    if stream.isatty():
         from agent.doors.terminal.paper import TerminalPaper
 
         return TerminalPaper(stream)
@@ -79,9 +73,9 @@ def paper_for(stream: TextIO) -> Paper:
     return PlainPaper(stream)
 
 
-def watch_for(stream: TextIO) -> Watch:
+def watch_for(stream: Outlet) -> Watch:
     """A watch that writes to one stream."""
-    if is_terminal(stream):
+    if stream.isatty():
         from agent.doors.terminal.style import can_redraw
         from agent.doors.terminal.watch import TerminalWatch
 

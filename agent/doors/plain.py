@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TextIO
 
 from agent import markdown
 from agent.contract import Contract, Part
 from agent.documents import Pending, PlanDocument, RunDocument, RunView, StepView
+from agent.doors.outlet import Outlet
 from agent.doors.paper import Grid
 from agent.doors.tree import arrange
 from agent.wording import (
@@ -29,7 +29,7 @@ from agent.wording import (
 class PlainPaper:
     """Lines to one stream."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Outlet) -> None:
         self._stream = stream
 
     def plan(self, document: PlanDocument) -> None:
@@ -53,13 +53,13 @@ class PlainPaper:
             self.line("  ".join(cells).rstrip())
 
     def line(self, text: str = "") -> None:
-        print(text, file=self._stream, flush=True)
+        self._stream.line(text)
 
 
 class PlainWatch:
     """One line for every change of a step, a clause or the plan."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Outlet) -> None:
         self._stream = stream
         self._told: set[tuple[str, ...]] = set()
 
@@ -67,7 +67,7 @@ class PlainWatch:
         for key, line in _changes(view):
             if key not in self._told:
                 self._told.add(key)
-                print(line, file=self._stream, flush=True)
+                self._stream.line(line)
 
     def ask(self, pending: Pending) -> bool | None:
         return None

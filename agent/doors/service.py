@@ -24,6 +24,10 @@ class Service(Protocol):
 
     def start(self, request: Request) -> str: ...
 
+    def stop(self, endpoint: str, *, accept: bool = False) -> str: ...
+
+    def extend(self, endpoint: str, *, for_s: float, accept: bool = False) -> str: ...
+
     def drive(
         self,
         run: str,

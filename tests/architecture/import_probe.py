@@ -42,14 +42,16 @@ def main(names: list[str]) -> None:
 
 
 def _note(found: set[str], what: str) -> None:
-    frame = sys._getframe(1)
-    while (frame := frame.f_back) is not None:  # type: ignore[assignment]
+    """Blame our nearest line. What a library that is called reads of the environment is the library's own affair."""
+    frame = sys._getframe(1).f_back
+    while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith("<frozen importlib"):
+        if file.startswith("<frozen importlib") or ("site-packages" in file and "environment variable" in what):
             return
         if file.startswith(ROOT) and not file.endswith("import_probe.py") and "site-packages" not in file:
             found.add(f"{os.path.relpath(file, ROOT)}:{frame.f_lineno} {what}")
             return
+        frame = frame.f_back
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ READERS = {
     "agent/__main__.py": "keeps LangGraph's tracing off before anything is imported",
     "tools/sweep.py": "a program of its own, which finds the runtime folder without the agent",
     "tools/backends/local/supervise.py": "a program of its own, which hands its environment to the job it watches",
+    "tools/recipes/command.py": "hands its environment on to the user's own predict command",
     "evals/bench_commands.py": "hands the environment on to the programs it measures",
     "evals/bench_memory.py": "hands the environment on to the agent it measures",
 }

@@ -8,7 +8,7 @@ import pytest
 from benches import Bench
 
 from tools.digest import digest
-from tools.errors import Invalid, NotFound
+from tools.errors import Conflict, Invalid, NotFound
 
 
 @pytest.fixture
@@ -57,6 +57,24 @@ def test_names_are_the_keys_that_were_put_under_a_prefix_in_order(bench: Bench, 
         objects.put(key, source / "a.txt")
     assert list(objects.names(f"{word}/")) == [f"{word}/a", f"{word}/b"]
     assert not objects.names(f"{word}/c")
+
+
+def test_keys_with_a_common_start_are_a_folder_that_a_put_replaces_whole(bench: Bench, source: Path) -> None:
+    objects, word = bench.backend.objects, bench.name("common")
+    objects.put(f"{word}/b.bin", source / "deep" / "b.bin")
+    assert objects.digest(word) == digest(source / "deep")
+    assert (objects.fetch(word) / "b.bin").is_file()
+    objects.put(word, source)
+    assert objects.digest(word) == digest(source)
+    assert list(objects.names(word)) == [word]
+
+
+def test_nothing_can_lie_inside_a_file(bench: Bench, source: Path) -> None:
+    objects, key = bench.backend.objects, bench.name("files/b")
+    objects.put(key, source / "a.txt")
+    with pytest.raises(Conflict):
+        objects.put(f"{key}/inside", source / "a.txt")
+    assert objects.fetch(key).read_text() == "a"
 
 
 def test_what_is_not_there_is_not_found(bench: Bench, source: Path) -> None:

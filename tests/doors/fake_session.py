@@ -171,6 +171,14 @@ class FakeSession:
         self._log(run, "started", f"goal: {request.text}")
         return run.id
 
+    def stop(self, endpoint: str, *, accept: bool = False) -> str:
+        if endpoint != "penguins":
+            raise InvalidRequest(Fault(place=endpoint, what="there is no endpoint of that name"))
+        return self.start(Request(text=f"stop {endpoint}", source="cli:ann", accept=accept))
+
+    def extend(self, endpoint: str, *, for_s: float, accept: bool = False) -> str:
+        return self.start(Request(text=f"extend {endpoint} for {for_s:g} s", source="cli:ann", accept=accept))
+
     def drive(
         self,
         run: str,

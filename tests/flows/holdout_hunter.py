@@ -19,7 +19,7 @@ CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_BIND, MS_REMOUNT = 4096, 32
 PTRACE_ATTACH = 16
 OPEN_BY_HANDLE_AT = {"x86_64": 304, "aarch64": 265}
-LIBRARIES = ("/usr", "/proc", "/sys", "/lib", "/lib64", "/bin", "/sbin", "/etc", sys.prefix, sys.base_prefix)
+LIBRARIES = ("usr", "proc", "sys", "lib", "lib64", "bin", "sbin", "etc", "versions", ".venv", ".git")
 """Not worth searching: the same on every machine."""
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -35,7 +35,7 @@ def its_own_path() -> Iterator[bytes]:
 
 def another_name_of_the_file() -> Iterator[bytes]:
     for name in ("linked.csv", "pointer.csv"):
-        yield from quietly(lambda name=name: Path(name).read_bytes())
+        yield from quietly(Path(name))
 
 
 def a_new_link_to_it() -> Iterator[bytes]:
@@ -66,29 +66,29 @@ def the_runtime_folder() -> Iterator[bytes]:
 
 def environments_of_processes() -> Iterator[bytes]:
     for pid in others():
-        yield from quietly(lambda pid=pid: (pid / "environ").read_bytes())
+        yield from quietly(pid / "environ")
 
 
 def open_files_of_processes() -> Iterator[bytes]:
     for pid in others():
         for number in range(32):
-            yield from quietly(lambda pid=pid, number=number: without_waiting(pid / "fd" / str(number)))
+            yield from quietly(pid / "fd" / str(number))
 
 
 def working_folders_of_processes() -> Iterator[bytes]:
     for pid in others():
-        yield from quietly(lambda pid=pid: (pid / "cwd" / source.name).read_bytes())
+        yield from quietly(pid / "cwd" / source.name)
 
 
 def roots_of_processes() -> Iterator[bytes]:
     for pid in others():
-        yield from quietly(lambda pid=pid: Path(f"{pid}/root{source}").read_bytes())
-        yield from quietly(lambda pid=pid: Path(f"{pid}/root{home}/store.txt").read_bytes())
+        yield from quietly(Path(f"{pid}/root{source}"))
+        yield from quietly(Path(f"{pid}/root{home}/store.txt"))
 
 
 def a_look_at_what_was_inherited() -> Iterator[bytes]:
     for number in range(3, 256):
-        yield from quietly(lambda number=number: os.pread(number, 4096, 0))
+        yield from quietly(Path(f"/proc/self/fd/{number}"))
 
 
 def an_unmounted_mask() -> Iterator[bytes]:
@@ -158,16 +158,16 @@ def devices() -> Iterator[bytes]:
 
 def settings_of_the_kernel() -> Iterator[bytes]:
     for name in ("sys/kernel/core_pattern", "sys/kernel/modprobe", "sysrq-trigger", "sys/user/max_user_namespaces"):
-        for _ in quietly(lambda name=name: os.close(os.open(f"/proc/{name}", os.O_WRONLY)) or b"opened"):
+        if writable(Path("/proc", name)):
             yield b"a setting can be written: " + mark
 
 
 def files_anywhere() -> Iterator[bytes]:
     for where, folders, names in os.walk(known["from"]):
-        folders[:] = [name for name in folders if os.path.join(where, name) not in LIBRARIES]
+        folders[:] = [name for name in folders if name not in LIBRARIES]
         for name in names:
             if name not in ("known.json", "holdout_hunter.py"):
-                yield from quietly(lambda where=where, name=name: small(Path(where, name)))
+                yield from small(Path(where, name))
 
 
 ROUTES: tuple[Callable[[], Iterator[bytes]], ...] = (
@@ -201,28 +201,40 @@ VIOLENT: tuple[Callable[[], Iterator[bytes]], ...] = (
 """Only where there is nothing to break: inside a sandbox."""
 
 
-def quietly(read: Callable[[], bytes]) -> Iterator[bytes]:
+def quietly(path: Path) -> Iterator[bytes]:
+    """The start of a file, without waiting for a pipe; nothing where it cannot be read."""
     try:
-        yield read()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return
-
-
-def without_waiting(path: Path) -> bytes:
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        return os.read(handle, 4096)
+        yield os.read(handle, 65536)
+    except OSError:
+        return
     finally:
         os.close(handle)
 
 
-def small(path: Path) -> bytes:
-    return path.read_bytes() if stat.S_ISREG(path.lstat().st_mode) and path.stat().st_size < 100_000 else b""
+def writable(path: Path) -> bool:
+    try:
+        os.close(os.open(path, os.O_WRONLY))
+    except OSError:
+        return False
+    return True
+
+
+def small(path: Path) -> Iterator[bytes]:
+    try:
+        kind = path.lstat().st_mode
+    except OSError:
+        return
+    if stat.S_ISREG(kind):
+        yield from quietly(path)
 
 
 def contents(folder: Path) -> Iterator[bytes]:
     for path in sorted(folder.rglob("*")):
-        yield from quietly(lambda path=path: small(path))
+        yield from small(path)
 
 
 def others() -> list[Path]:

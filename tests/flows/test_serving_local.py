@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 import polars as pl
 import pytest
@@ -388,12 +389,12 @@ def test_no_key_of_the_agent_reaches_a_server(bench: Bench, live: EndpointState)
 
 
 def test_the_load_program_sends_rows_of_the_validation_part(bench: Bench, live: EndpointState, tmp_path: Path) -> None:
-    frame = pl.DataFrame({**ROWS, "churn": OLD}).with_row_index("__row__").select(*ROWS, "churn", "__row__")
+    frame = pl.DataFrame({**ROWS, "churn": OLD})
     data, box = tmp_path / "data", tmp_path / "box"
     data.mkdir()
     box.mkdir()
     parts.write_part(frame, data / parts.VALIDATION)
-    args = LoadArgs(url=live.url, model="churn", label="churn", rate_rps=100, seconds=1.0)
+    args = LoadArgs(url=live.url, model="churn", label="churn", rate_rps=100, seconds=0.5)
     wishes = {"args": args.model_dump(mode="json"), "mounts": {"data": str(data)}, "out": str(box / "out")}
     (box / "inputs.json").write_text(json.dumps(wishes))
     since = time.time()
@@ -423,30 +424,31 @@ def test_a_model_that_cannot_be_loaded_fails_with_its_own_words_and_gets_no_traf
 
 
 def test_a_model_server_that_dies_is_counted_as_errors_and_comes_back(bench: Bench) -> None:
-    bench.ready("fragile", "v1")
-    state = bench.serving.split("fragile", weights={"v1": 100}, call="run1-split-7")
+    path = f"/v2/models/{quote('客流')}/infer"
+    bench.ready("客流", "v1")
+    state = bench.serving.split("客流", weights={"v1": 100}, call="run1-split-7")
     since = time.time()
-    (server,) = _children(bench.process("fragile").process.pid)
+    (server,) = _children(bench.process("客流").process.pid)
     os.kill(server, signal.SIGKILL)
     with _line(state) as line:
-        statuses = Counter({_ask(line, "POST", "/v2/models/fragile/infer", _body()).status: 1})
-        _until(lambda: _ask(line, "POST", "/v2/models/fragile/infer", _body()).status == 200 or None)
+        statuses = Counter({_ask(line, "POST", path, _body()).status: 1})
+        _until(lambda: _ask(line, "POST", path, _body()).status == 200 or None)
     assert statuses == {502: 1}
-    traffic = bench.telemetry.traffic("fragile", version="v1", since=since, thresholds_ms=[])
+    traffic = bench.telemetry.traffic("客流", version="v1", since=since, thresholds_ms=[])
     assert traffic.errors == traffic.requests - 1 >= 1
-    assert bench.settled("fragile", "v1").versions[0].weight == 100
-    bench.serving.remove("fragile")
+    assert bench.settled("客流", "v1").versions[0].weight == 100
+    bench.serving.remove("客流")
 
 
 def test_a_lease_that_lapses_ends_endpoint_servers_and_folder_without_anybody(bench: Bench) -> None:
-    bench.ready("brief", "v1")
-    until = time.time() + 0.5
+    bench.deploy("brief", "v1")
+    until = time.time() + 0.8
     handed = bench.serving.extend("brief", run="run2", owner="nightly", lease_until=until)
     assert (handed.run, handed.owner, handed.lease_until) == ("run2", "nightly", until)
     (tags,) = bench.serving.owned(Scope(run="run2"))
     assert (tags.id, tags.owner) == ("brief", "nightly")
     host = bench.process("brief").process
-    servers = _children(host.pid)
+    servers = _until(lambda: _children(host.pid) or None)
     folder = bench.runtime / "endpoints" / "brief"
     _until(lambda: True if not alive(host) and not folder.exists() else None, within_s=20)
     assert not [pid for pid in servers if Path(f"/proc/{pid}").exists()]
@@ -455,9 +457,9 @@ def test_a_lease_that_lapses_ends_endpoint_servers_and_folder_without_anybody(be
 
 
 def test_a_killed_host_leaves_no_server_is_reported_gone_and_can_be_deployed_again(bench: Bench) -> None:
-    bench.ready("mortal", "v1")
+    bench.deploy("mortal", "v1")
     host = bench.process("mortal").process
-    servers = _children(host.pid)
+    servers = _until(lambda: _children(host.pid) or None)
     os.kill(host.pid, signal.SIGKILL)
     _until(lambda: None if any(_runs(pid) for pid in (host.pid, *servers)) else True, within_s=10)
     with pytest.raises(NotFound, match="gone"):

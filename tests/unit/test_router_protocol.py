@@ -169,6 +169,14 @@ def test_the_answer_is_flat_in_the_order_of_the_classes() -> None:
     assert probability["data"] == [0.2, 0.8, 0.9, 0.1]
 
 
+def test_a_regression_answers_with_numbers_and_without_probabilities() -> None:
+    card = CARD.model_copy(update={"task": "regression", "classes": (), "positive": None})
+    assert output_names(card) == ("prediction",)
+    assert response(card, [1.5, -2.0], None, frozenset(output_names(card))) == [
+        {"name": "prediction", "datatype": "FP64", "shape": [2], "data": [1.5, -2.0]}
+    ]
+
+
 def test_a_number_that_is_not_finite_never_leaves_the_server() -> None:
     with pytest.raises(ValueError, match="not finite"):
         response(CARD, ["yes"], [[float("nan"), 1.0]], frozenset(output_names(CARD)))

@@ -178,6 +178,22 @@ def test_intervals_hold_the_value_and_narrow_with_more_rows(name: str) -> None:
     assert widths[1] < widths[0] / 5
 
 
+def test_a_search_without_data_and_an_evaluation_without_a_model_fail_for_that_cause(state: State) -> None:
+    without_data = done(state, JobSpec(program="train", args=TRAIN, time_limit_s=1), "t")
+    mounts = {"data": "jobs/p"}
+    without_model = done(state, JobSpec(program="evaluate", args=EVALUATE, mounts=mounts, time_limit_s=1), "e")
+    for job in (without_data, without_model):
+        assert job.result is None
+        assert job.failure is not None
+        assert job.failure.cause == "data_missing"
+
+
+def test_a_search_measures_its_objective_beside_what_else_is_asked(state: State) -> None:
+    made = trained(state, measures=[{"metric": "f1"}])
+    assert [m.metric for m in made.validation] == ["f1", "accuracy"]
+    assert made.validation[1].value == made.value
+
+
 def test_a_job_whose_arguments_are_wrong_names_every_fault(state: State) -> None:
     spec = JobSpec(program="train", args={"family": "guess", "trials": 0}, mounts={"data": "jobs/none"}, time_limit_s=1)
     with pytest.raises(Invalid) as caught:

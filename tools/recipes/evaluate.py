@@ -133,7 +133,7 @@ def _key(name: str) -> str:
         return name.strip().casefold()
 
 
-def _rows(args: EvaluateArgs, holdout: parts.Part, answer: Answer) -> Rows:
+def _rows(args: EvaluateArgs, holdout: parts.Holdout, answer: Answer) -> Rows:
     if args.task == "regression":
         return Predicted(labels=label_numbers(holdout.label).to_numpy(), predicted=np.array(answer.prediction, float))
     place = {name: i for i, name in enumerate(args.classes)}
@@ -154,7 +154,7 @@ def _shown(label: pl.Series, args: EvaluateArgs) -> pl.Series:
     return class_names(label) if args.task == "classification" else label
 
 
-def _findings(args: EvaluateArgs, train: parts.Part, holdout: parts.Part, answer: Answer, rows: Rows) -> list[str]:
+def _findings(args: EvaluateArgs, train: parts.Part, holdout: parts.Holdout, answer: Answer, rows: Rows) -> list[str]:
     found = []
     if shared := shared_rows(train.features, holdout.features):
         share = f"{shared} of {len(rows.labels)} holdout rows ({shared / len(rows.labels):.1%})"

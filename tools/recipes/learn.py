@@ -93,6 +93,10 @@ def fit(on: Bench, params: Params, rows: NDArray[np.int64] | None = None) -> Pip
         # Slow convergence of one trial is no fault: validation says what the trial is worth.
         warnings.simplefilter("ignore", ConvergenceWarning)
         made.fit(features, labels)
+    if "n_jobs" in made[-1].get_params():
+        # Threads add a forest's trees up in the order they finish, which costs single rows time and everybody the
+        # last digit.
+        made[-1].set_params(n_jobs=None)
     return made
 
 

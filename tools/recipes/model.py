@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from threadpoolctl import ThreadpoolController
 
 from tools.digest import digest
 from tools.errors import NotFound, Refused
@@ -30,6 +31,8 @@ class Model:
         self.metadata = metadata
         self.digest = digest
         """sha256 of the folder's content: what the server reports and the evaluator bound its number to."""
+        # A second thread gains nothing on a few rows, and costs up to a second where another process has its core.
+        self._threads = ThreadpoolController()
         self._known = pipeline[-1].classes_.astype(np.int64) if metadata.classes else None
 
     def predict(self, columns: Columns) -> list[str] | list[float]:
@@ -47,7 +50,8 @@ class Model:
         """
         rows = self._matrix(columns)
         if not self.metadata.classes:
-            return [float(v) for v in self._pipeline.predict(rows)], None
+            with self._threads.limit(limits=1):
+                return [float(v) for v in self._pipeline.predict(rows)], None
         probability = self._probability(rows)
         names = self.metadata.classes
         return [names[i] for i in probability.argmax(axis=1)], probability.tolist()
@@ -56,7 +60,8 @@ class Model:
         return matrix(columns, self.metadata.inputs, lowercase=self.metadata.lowercase)
 
     def _probability(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = self._pipeline.predict_proba(rows)
+        with self._threads.limit(limits=1):
+            found: NDArray[np.float64] = self._pipeline.predict_proba(rows)
         if self._known is None or len(self._known) == len(self.metadata.classes):
             return found
         whole = np.zeros((len(rows), len(self.metadata.classes)))

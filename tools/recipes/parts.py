@@ -1,6 +1,7 @@
-"""How the three parts of a data set lie in a folder: files, the row column, reading and writing.
+"""How the three parts of a data set lie in a folder: which files, and reading and writing them.
 
-The last column of every part is the row's number in the source, counted from 0. It is no feature.
+A part is the features in the order of the source, then the label, and nothing else, so that a program of the user's
+can take it as it is. Where each row came from lies beside them; only in the sealed holdout it is the last column.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from tools.recipes.seal import seal, unseal
 TRAIN = "train.parquet"
 VALIDATION = "validation.parquet"
 HOLDOUT = "holdout.sealed"
+ROWS = "rows.parquet"
+"""Of training and validation rows, in their order: `part` and `row`, the row's number in the source from 0."""
 _ROW = "__row__"
 
 
@@ -45,33 +48,41 @@ def write_sealed(frame: pl.DataFrame, path: Path, public: bytes) -> str:
 
 
 class Part:
-    """One part as it was written: features, label and row numbers."""
+    """One part as it was written: features and label."""
 
     def __init__(self, frame: pl.DataFrame, label: str, digest: str) -> None:
-        self.row_name = frame.columns[-1]
-        if _ROW not in self.row_name or label not in frame.columns[:-1]:
+        if frame.columns[-1:] != [label]:
             fault = Fault(place="data", problem=f"is no prepared part with label {label!r}", fix="prepare it")
             raise BadInput([fault])
         self.digest = digest
-        self.rows = frame[self.row_name]
         self.label = frame[label]
-        self.features = frame.drop(self.row_name, label)
+        self.features = frame.drop(label)
+
+
+class Holdout(Part):
+    """The holdout, opened, with the numbers its rows have in the source."""
+
+    def __init__(self, frame: pl.DataFrame, label: str, digest: str) -> None:
+        super().__init__(frame[:, :-1], label, digest)
+        self.rows = frame[frame.columns[-1]]
+
+
+def write_rows(train: pl.Series, validation: pl.Series, path: Path) -> None:
+    """Write where the rows of the two open parts came from."""
+    names = ["train"] * len(train) + ["validation"] * len(validation)
+    pl.DataFrame({"part": names, "row": [*train, *validation]}).write_parquet(path)
 
 
 def read_part(path: Path, label: str) -> Part:
-    """BadInput(data_missing) when it is not there."""
-    if not path.is_file():
-        fault = Fault(place=path.name, problem="is not in the prepared data", fix="mount the prepare job's folder")
-        raise BadInput([fault], cause="data_missing")
-    return _part(path.read_bytes(), label)
+    """The training or the validation part. BadInput(data_missing) when it is not there."""
+    content = _content(path)
+    return Part(pl.read_parquet(io.BytesIO(content)), label, hashlib.sha256(content).hexdigest())
 
 
-def read_sealed(path: Path, label: str, private: bytes) -> Part:
-    """The holdout, opened. BadInput when it is not there or the key is another one."""
-    if not path.is_file():
-        fault = Fault(place=path.name, problem="is not in the prepared data", fix="mount the prepare job's folder")
-        raise BadInput([fault], cause="data_missing")
-    return _part(unseal(path.read_bytes(), private), label)
+def read_sealed(path: Path, label: str, private: bytes) -> Holdout:
+    """The holdout. BadInput when it is not there or the key is another one."""
+    content = unseal(_content(path), private)
+    return Holdout(pl.read_parquet(io.BytesIO(content)), label, hashlib.sha256(content).hexdigest())
 
 
 def endpoint_columns(features: pl.DataFrame, inputs: Sequence[Input]) -> dict[str, list[object]]:
@@ -93,8 +104,11 @@ def _values(column: pl.Series, datatype: str) -> list[object]:
     return list(column.cast(pl.String))
 
 
-def _part(content: bytes, label: str) -> Part:
-    return Part(pl.read_parquet(io.BytesIO(content)), label, hashlib.sha256(content).hexdigest())
+def _content(path: Path) -> bytes:
+    if not path.is_file():
+        fault = Fault(place=path.name, problem="is not in the prepared data", fix="mount the prepare job's folder")
+        raise BadInput([fault], cause="data_missing")
+    return path.read_bytes()
 
 
 def _bytes(frame: pl.DataFrame) -> bytes:

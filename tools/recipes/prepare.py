@@ -59,11 +59,12 @@ def work(inputs: Inputs, say: Say) -> PrepareResult:
     sets = _sets(labelled, label, args)
     say("writing", 0.8)
     out = Path(inputs.out)
+    parts.write_rows(sets.train[:, -1], sets.validation[:, -1], out / parts.ROWS)
     digests = {
         "source": _source_digest(args, source),
         "split": _split_digest(sets),
-        "train": parts.write_part(sets.train, out / parts.TRAIN),
-        "validation": parts.write_part(sets.validation, out / parts.VALIDATION),
+        "train": _write(sets.train, out / parts.TRAIN, args),
+        "validation": _write(sets.validation, out / parts.VALIDATION, args),
         "holdout": parts.write_sealed(sets.holdout, out / parts.HOLDOUT, public),
     }
     return _result(source, labelled, sets, label, args, digests)
@@ -197,6 +198,14 @@ def _part_faults(sets: Sets, label: str, args: PrepareArgs) -> list[Fault]:
         fix = "leave `drop_missing` out: missing values are then imputed"
         found.append(Fault(place="train", problem=f"drop_missing dropped {sets.dropped} rows", fix=fix))
     return found
+
+
+def _write(part: pl.DataFrame, path: Path, args: PrepareArgs) -> str:
+    """An open part without its row numbers; beside it as CSV if the source is, for programs of the user's own."""
+    table = part[:, :-1]
+    if args.format == "csv":
+        table.write_csv(path.with_suffix(".csv"))
+    return parts.write_part(table, path)
 
 
 def _source_digest(args: PrepareArgs, source: pl.DataFrame) -> str:

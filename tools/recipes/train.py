@@ -102,7 +102,7 @@ def _train(on: learn.Bench, objective: Measure, folder: Path, say: Say, began: f
     values = measured(wanted, learn.outcome(on, fitted), resamples=_RESAMPLES, seed=args.seed)
     left = max(args.seconds - (time.monotonic() - began), 0.25 * args.seconds)
     curve = learn.curve(on, best.params, objective, best.value) if searching.slowest * _CURVE_FITS <= left else ()
-    saved = model.save(_at_rest(fitted), _card(on, best), folder)
+    saved = model.save(fitted, _card(on, best), folder)
     return TrainResult(
         family=args.family,
         params=dict(best.params),
@@ -116,13 +116,6 @@ def _train(on: learn.Bench, objective: Measure, folder: Path, say: Say, began: f
         data_digest=on.digest,
         seconds=time.monotonic() - began,
     )
-
-
-def _at_rest(fitted: Pipeline) -> Pipeline:
-    """A served forest answers single rows, for which threads cost more than they bring."""
-    if "n_jobs" in fitted[-1].get_params():
-        fitted[-1].set_params(n_jobs=None)
-    return fitted
 
 
 def _card(on: learn.Bench, best: search.Trial) -> Card:

@@ -10,7 +10,21 @@ from typing import Final
 from agent.brain.rules.reading import Reading
 
 _PARTS: Final = ("day", "weekday", "daytime", "month", "meridiem")
-_DONE: Final = ("finish", "done", "ready", "complete", "完成", "搞定", "跑完", "做完", "弄完", "交付", "上线", "finished", "completed")
+_DONE: Final = (
+    "finish",
+    "done",
+    "ready",
+    "complete",
+    "完成",
+    "搞定",
+    "跑完",
+    "做完",
+    "弄完",
+    "交付",
+    "上线",
+    "finished",
+    "completed",
+)
 _TODAY: Final = ("tonight", "今晚", "今天之内", "今天内", "end of day", "eod", "end of the day")
 
 
@@ -46,14 +60,19 @@ def _runs(reading: Reading) -> list[list[int]]:
 
 def _anchors(reading: Reading, n: int) -> bool:
     entity = reading[n]
-    return entity.kind in ("clock", "date") or any(k in entity.readings for k in ("day", "weekday", "daytime")) or (
-        entity.means("month") and (after := reading.get(n + 1)) is not None and after.number is not None
+    return (
+        entity.kind in ("clock", "date")
+        or any(k in entity.readings for k in ("day", "weekday", "daytime"))
+        or (entity.means("month") and (after := reading.get(n + 1)) is not None and after.number is not None)
     )
 
 
 def _is_deadline(reading: Reading, run: list[int]) -> bool:
     first, last = run[0], run[-1]
-    if any((e := reading.get(n)) is not None and e.text.lower() in ("since", "from", "自从", "从") for n in (first - 1, first - 2)):
+    if any(
+        (e := reading.get(n)) is not None and e.text.lower() in ("since", "from", "自从", "从")
+        for n in (first - 1, first - 2)
+    ):
         return False
     for n in range(first - 3, last + 3):
         entity = reading.get(n)
@@ -87,8 +106,7 @@ def _day(reading: Reading, run: list[int], local: datetime) -> date | None:
     for n in run:
         entity = reading[n]
         if entity.kind == "date":
-            figures = [int(f) for f in re.findall(r"\d+", entity.text)]
-            return date(*[*figures, 1][:3]) if len(figures) >= 2 else None
+            return _written_date(entity.text, local)
         if entity.means("weekday"):
             ahead = (int(entity.readings["weekday"]) - local.weekday()) % 7
             if entity.means("nextweek"):
@@ -101,15 +119,33 @@ def _day(reading: Reading, run: list[int], local: datetime) -> date | None:
     return None
 
 
+def _written_date(text: str, local: datetime) -> date | None:
+    """`2026-03-05`, `2026年3月5日`, `3月5日`; None for a day that does not exist."""
+    figures = [int(f) for f in re.findall(r"\d+", text)]
+    if len(figures) == 2 and figures[0] <= 12:
+        return _coming(local, figures[0], figures[1])
+    year, month, day = [*figures, 1][:3]
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
 def _month_day(reading: Reading, n: int, local: datetime) -> date | None:
     """`March 5` and `5 March`, this year or the next."""
     for place in (n + 1, n - 1):
         entity = reading.get(place)
         if entity is not None and entity.number is not None and 1 <= entity.number <= 31:
-            month = int(reading[n].readings["month"])
-            try:
-                found = date(local.year, month, int(entity.number))
-            except ValueError:
-                return None
-            return found if found >= local.date() else found.replace(year=local.year + 1)
+            return _coming(local, int(reading[n].readings["month"]), int(entity.number))
+    return None
+
+
+def _coming(local: datetime, month: int, day: int) -> date | None:
+    for year in (local.year, local.year + 1):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found >= local.date():
+            return found
     return None

@@ -16,7 +16,20 @@ from agent.contract import Clause, Objective
 from tools.metrics import Where, metric
 
 _OPS: Final = {"ge": ">=", "le": "<=", "gt": ">", "lt": "<", "eq": "=="}
-_WEAK: Final = ("by", "on", "以", "按", "看", "based on", "根据", "按照", "依据", "in terms of", "according to", "compare by")
+_WEAK: Final = (
+    "by",
+    "on",
+    "以",
+    "按",
+    "看",
+    "based on",
+    "根据",
+    "按照",
+    "依据",
+    "in terms of",
+    "according to",
+    "compare by",
+)
 _MODEL_FREE: Final = ("deploy", "watch", "scale", "rollback", "diagnose", "cleanup")
 
 
@@ -175,7 +188,11 @@ def _class(reading: Reading, at: int) -> str | None:
     """The class a metric is about: `recall[fraud]`, `recall for class yes`, `fraud 类的召回率`."""
     after = [reading.get(at + k) for k in range(1, 6)]
     if after[0] is not None and after[0].text in ("[", "(") and after[1] is not None and after[2] is not None:
-        if after[2].text in ("]", ")") and after[1].kind in ("word", "quoted", "term", "number", "han") and after[0].text == "[":
+        if (
+            after[2].text in ("]", ")")
+            and after[1].kind in ("word", "quoted", "term", "number", "han")
+            and after[0].text == "["
+        ):
             return after[1].text
     for n in (*range(at + 1, at + 6), *range(at - 1, max(-1, at - 5), -1)):
         entity = reading.get(n)
@@ -190,8 +207,14 @@ def _class(reading: Reading, at: int) -> str | None:
 def _class_name(reading: Reading, cue: int) -> str | None:
     before, after = reading.get(cue - 1), reading.get(cue + 1)
     named = ("word", "quoted", "number", "han")
-    if after is not None and reading[cue].text.isascii() and (
-        after.kind in named or after.kind == "term" and after.text.lower() in ("yes", "no", "true", "false", "positive")
+    if (
+        after is not None
+        and reading[cue].text.isascii()
+        and (
+            after.kind in named
+            or after.kind == "term"
+            and after.text.lower() in ("yes", "no", "true", "false", "positive")
+        )
     ):
         return after.text
     if before is not None and before.kind in named and before.text.lower() not in ("each", "every", "per"):
@@ -221,7 +244,11 @@ def _best(reading: Reading, at: int) -> str | None:
         entity, after = reading.get(n), reading.get(n + 1)
         if entity is None or not entity.means("best") or reading.clause(n) != reading.clause(at):
             continue
-        if n == at - 2 and not any(reading[at - 1].means(k) for k in ("filler", "det", "article")) and reading[at - 1].text != "possible":
+        if (
+            n == at - 2
+            and not any(reading[at - 1].means(k) for k in ("filler", "det", "article"))
+            and reading[at - 1].text != "possible"
+        ):
             continue
         if entity.means("cmp") and after is not None and after.number is not None:
             continue
@@ -251,7 +278,9 @@ def _optimised(reading: Reading, at: int, *, weak: bool) -> bool:
 
 def _confidence(reading: Reading) -> tuple[int, float] | None:
     for cue in reading.where("confidence"):
-        near = [n for n in reading.dims("percent", "") if abs(n - cue) <= 3 and reading.clause(n) == reading.clause(cue)]
+        near = [
+            n for n in reading.dims("percent", "") if abs(n - cue) <= 3 and reading.clause(n) == reading.clause(cue)
+        ]
         near = [n for n in near if reading[n].kind in ("quantity", "number")]
         if near:
             place = min(near, key=lambda n: (abs(n - cue), n > cue))
@@ -280,8 +309,16 @@ def _windows(reading: Reading) -> list[tuple[int, float]]:
         if reading[n].means("unit", "duration:0.001") or not _beside_live(reading, n):
             continue
         before, after = reading.get(n - 1), reading.get(n + 1)
-        cued = [e for e in (before, after, reading.get(n + 2), reading.get(n - 2)) if e is not None and e.means("window")]
-        plain = before is not None and before.text.lower() in ("over", "over a", "averaged over", "measured over", "over the last")
+        cued = [
+            e for e in (before, after, reading.get(n + 2), reading.get(n - 2)) if e is not None and e.means("window")
+        ]
+        plain = before is not None and before.text.lower() in (
+            "over",
+            "over a",
+            "averaged over",
+            "measured over",
+            "over the last",
+        )
         words = [e for e in cued if e.text.lower() not in ("over", "over a", "平均") or plain]
         if words or (after is not None and after.means("metric")) or (after is not None and after.text == "内的"):
             reading.claim(n)
@@ -307,5 +344,8 @@ def _with_windows(
         live = [place for place in result if place[1].where == "live"]
         if live:
             near = min(live, key=lambda place: abs(place[0] - at))
-            result = [(n, c.model_copy(update={"window_s": seconds}) if (n, c) is near or (n, c) == near else c) for n, c in result]
+            result = [
+                (n, c.model_copy(update={"window_s": seconds}) if (n, c) is near or (n, c) == near else c)
+                for n, c in result
+            ]
     return result

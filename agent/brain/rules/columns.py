@@ -12,7 +12,21 @@ from agent.brain.rules.entities import Entity
 from agent.brain.rules.reading import Reading
 
 _NAME: Final = re.compile(r"^[^\W\d][\w.-]*$")
-_STOPS: Final = ("from", "filler", "neg", "cmp", "and", "or", "demand", "optimise", "then", "by", "cond", "only", "label")
+_STOPS: Final = (
+    "from",
+    "filler",
+    "neg",
+    "cmp",
+    "and",
+    "or",
+    "demand",
+    "optimise",
+    "then",
+    "by",
+    "cond",
+    "only",
+    "label",
+)
 _OPEN: Final = frozenset(",:(=-")
 
 
@@ -114,7 +128,19 @@ def _object(reading: Reading, verb: int) -> int | None:
     while (entity := reading.get(at)) is not None and at < verb + 5:
         if entity.kind == "quoted":
             return at
-        introduces = entity.text.lower() in ("the", "column", "列", "字段", "variable", "field", "value", "的", "出", "target", "its")
+        introduces = entity.text.lower() in (
+            "the",
+            "column",
+            "列",
+            "字段",
+            "variable",
+            "field",
+            "value",
+            "的",
+            "出",
+            "target",
+            "its",
+        )
         if introduces and _more_to_come(reading, at):
             at += 1
             continue
@@ -124,7 +150,22 @@ def _object(reading: Reading, verb: int) -> int | None:
     return None
 
 
-_QUESTION: Final = ("whether", "if", "which", "who", "what", "when", "how", "that", "with", "on", "a", "an", "it", "from")
+_QUESTION: Final = (
+    "whether",
+    "if",
+    "which",
+    "who",
+    "what",
+    "when",
+    "how",
+    "that",
+    "with",
+    "on",
+    "a",
+    "an",
+    "it",
+    "from",
+)
 
 
 def _more_to_come(reading: Reading, at: int) -> bool:
@@ -163,7 +204,7 @@ def listed(reading: Reading, at: int) -> list[int]:
     found: list[int] = []
     expects = True
     while (entity := reading.get(at)) is not None:
-        if expects and is_name(entity) and not entity.means("and"):
+        if expects and _listable(entity):
             found.append(at)
             expects = False
         elif not expects and (entity.means("and") or entity.text in (",", "、")):
@@ -174,13 +215,23 @@ def listed(reading: Reading, at: int) -> list[int]:
     return found
 
 
+def _listable(entity: Entity) -> bool:
+    if entity.kind != "term":
+        return is_name(entity)
+    return is_name(entity) and not any(
+        k in entity.readings for k in (*_STOPS, "act", "list", "dropcol", "clean", "det")
+    )
+
+
 def dropped(reading: Reading) -> list[int]:
     """Places of the columns to leave out."""
     found: list[int] = []
     for cue in reading.where("dropcol"):
         at = cue + 1
         said = False
-        while (entity := reading.get(at)) is not None and (entity.means("column") or entity.text.lower() in ("the", "out")):
+        while (entity := reading.get(at)) is not None and (
+            entity.means("column") or entity.text.lower() in ("the", "out")
+        ):
             said = said or entity.means("column")
             at += 1
         names = listed(reading, at)

@@ -74,9 +74,11 @@ def _tidy(uri: str) -> str:
 
 def _is_output(reading: Reading, at: int) -> bool:
     before = reading.get(at - 1)
-    return before is not None and before.text.lower() in ("to", "into", "out") and reading.near(
-        at, "dataword", before=0, after=0
-    ) is not None
+    return (
+        before is not None
+        and before.text.lower() in ("to", "into", "out")
+        and reading.near(at, "dataword", before=0, after=0) is not None
+    )
 
 
 def _known_sets(reading: Reading, uris: list[str]) -> list[tuple[int, str]]:
@@ -171,8 +173,10 @@ def _says_holdout(reading: Reading, at: int) -> bool:
             return True
     after = [reading.get(n) for n in range(at + 1, at + 4)]
     texts = [e.text.lower() for e in after if e is not None]
-    return bool(texts) and texts[0] in ("as", "is", "作为", "做", "作", "为", "是") and any(
-        e is not None and e.means("role", "holdout") for e in after
+    return (
+        bool(texts)
+        and texts[0] in ("as", "is", "作为", "做", "作", "为", "是")
+        and any(e is not None and e.means("role", "holdout") for e in after)
     )
 
 
@@ -191,9 +195,7 @@ def preparation(reading: Reading, task: str) -> Prepare | None:
     if not (clean or drop or joins):
         return None
     reading.claim(*drop)
-    return Prepare.model_validate(
-        {"clean": clean, "drop_columns": [reading[n].text for n in drop], "join": joins}
-    )
+    return Prepare.model_validate({"clean": clean, "drop_columns": [reading[n].text for n in drop], "join": joins})
 
 
 def _in_cleaning(reading: Reading, at: int, task: str) -> bool:

@@ -18,10 +18,16 @@ EntityKind = Literal[
     "command", "image", "date", "clock", "enum", "punct", "region", "zone", "instance", "checkpoint",
 ]  # fmt: skip
 
-_REGION: Final = re.compile(r"^(?:us|eu|ap|sa|ca|me|af|cn|il|mx)(?:-gov)?-(?:north|south|east|west|central|northeast|southeast|northwest|southwest)-?\d$")
+_REGION: Final = re.compile(
+    r"^(?:us|eu|ap|sa|ca|me|af|cn|il|mx)(?:-gov)?-(?:north|south|east|west|central|northeast|southeast|northwest|southwest)-?\d$"
+)
 _ZONE: Final = re.compile(r"^(?:us|eu|ap|sa|ca|me|af|cn|il|mx)(?:-gov)?-[a-z]+-?\d-?[a-f]$")
-_GCP: Final = re.compile(r"^(?:us|europe|asia|australia|northamerica|southamerica)-(?:north|south|east|west|central|northeast|southeast)\d$")
-_INSTANCE: Final = re.compile(r"^(?:ml\.)?[a-z]{1,3}\d[a-z0-9]*(?:-[a-z0-9]+)?\.(?:\d*x?large|medium|small|micro|nano|metal)$|^[a-z]\d[a-z]?-(?:standard|highmem|highcpu|highgpu|megagpu|ultragpu)-\w+$")
+_GCP: Final = re.compile(
+    r"^(?:us|europe|asia|australia|northamerica|southamerica)-(?:north|south|east|west|central|northeast|southeast)\d$"
+)
+_INSTANCE: Final = re.compile(
+    r"^(?:ml\.)?[a-z]{1,3}\d[a-z0-9]*(?:-[a-z0-9]+)?\.(?:\d*x?large|medium|small|micro|nano|metal)$|^[a-z]\d[a-z]?-(?:standard|highmem|highcpu|highgpu|megagpu|ultragpu)-\w+$"
+)
 _CHECKPOINT: Final = re.compile(
     r"^(?:[\w-]+/)?(?:(?:distil|ro|de|al|mini|mobile|camem|xlm-ro|fin|sci|bio|tiny)?bert(?:a)?(?:[-_].*|$)|xlm-|electra|gpt-?[2j]|gpt-neo|llama|meta-llama|mistral|mixtral|qwen|phi-?\d|gemma|"
     r"t5(?:-|$)|flan-|bart-|resnet-?\d|vit(?:-|$)|efficientnet|mobilenet|convnext|densenet|vgg-?\d|yolo|clip-|whisper|wav2vec|falcon-|bloom|opt-\d|pythia|"
@@ -165,11 +171,11 @@ def _particles(found: list[Entity], words: Lexicon) -> list[Entity]:
     result = list(found)
     for n, entity in enumerate(found):
         for particle, act in words.splits.get(entity.text.lower(), ()):
+            if act == "diagnose" and n and found[n - 1].kind != "punct":
+                continue
             if "act" not in entity.readings and _follows(found, n, particle):
                 readings = {**entity.readings, "act": act}
-                result[n] = Entity(
-                    kind="term", text=entity.text, start=entity.start, end=entity.end, readings=readings
-                )
+                result[n] = Entity(kind="term", text=entity.text, start=entity.start, end=entity.end, readings=readings)
                 break
     return result
 

@@ -15,7 +15,9 @@ from typing import Final
 import yaml
 
 FILES: Final = ("metrics", "compare", "units", "time", "acts", "rollout", "data", "models", "placement", "refuse")
-_PIECES: Final = re.compile(r"[^\W\d\u2e80-\u9fff][^\W\u2e80-\u9fff]*(?:'[a-z]+)?|\d+(?:\.\d+)?|[\u2e80-\u9fff]|[^\s\w]|\.\d+")
+_PIECES: Final = re.compile(
+    r"[^\W\d\u3007\u3400-\u9fff][^\W\u3007\u3400-\u9fff]*(?:'[a-z]+)?|\d+(?:\.\d+)?|[\u3007\u3400-\u9fff]|[^\s\w]|\.\d+"
+)
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 
 

@@ -45,7 +45,9 @@ def budget(reading: Reading) -> Budget:
     amounts = {reading[n].number for n in places}
     if len(amounts) > 1 and not _range(reading, places):
         named = " and ".join(f"${value:g}" for value in sorted(a for a in amounts if a is not None))
-        return Budget(question=Remark(field="budget_usd", text=f"The goal names two budgets, {named}; which one holds?"))
+        return Budget(
+            question=Remark(field="budget_usd", text=f"The goal names two budgets, {named}; which one holds?")
+        )
     per = next((p for n in places if (p := _per(reading, n)) is not None), None)
     if per == "other":
         text = "The goal limits the cost per hour or week; how much may it cost per day, per month or in all?"
@@ -59,7 +61,12 @@ def _bare(reading: Reading) -> Budget:
     for cue in reading.where("budget"):
         for n in (cue + 1, cue + 2, cue + 3):
             entity = reading.get(n)
-            if entity is None or reading.clause(n) != reading.clause(cue) and reading.get(cue + 1) is not None and reading[cue + 1].text != ":":
+            if (
+                entity is None
+                or reading.clause(n) != reading.clause(cue)
+                and reading.get(cue + 1) is not None
+                and reading[cue + 1].text != ":"
+            ):
                 break
             if entity.kind == "number" and not entity.dim and entity.exact and reading.free(n):
                 reading.claim(n)
@@ -87,7 +94,12 @@ def _per(reading: Reading, at: int) -> str | None:
         after = reading.get(at + 2)
     if after is not None and after.dim == "duration" and after.raw == 1 and after.start - reading[at].end <= 4:
         return {86400.0: "day", 2592000.0: "month"}.get(after.number or 0.0, "other")
-    if after is not None and after.means("unit") and reading.get(at + 1) is not None and reading[at + 1].text in ("/", "per"):
+    if (
+        after is not None
+        and after.means("unit")
+        and reading.get(at + 1) is not None
+        and reading[at + 1].text in ("/", "per")
+    ):
         return {"duration:86400": "day", "duration:2592000": "month"}.get(after.readings["unit"], "other")
     return None
 
@@ -106,16 +118,18 @@ def deadline(reading: Reading, *, now: float, utc_offset_s: int) -> Deadline:
     distinct = list(dict.fromkeys(v for v in values if v > 0))
     if len(distinct) > 1:
         named = " and ".join(f"{v:g} s" for v in distinct)
-        return Deadline(question=Remark(field="deadline_s", text=f"The goal names two deadlines, {named}; which one holds?"))
+        return Deadline(
+            question=Remark(field="deadline_s", text=f"The goal names two deadlines, {named}; which one holds?")
+        )
     return Deadline(seconds=distinct[0] if distinct else None, assumption=assumption)
 
 
 def _limits(reading: Reading, at: int) -> bool:
     """Whether a duration nobody else claimed is a limit on the work."""
-    if any(reading[n].means("metric") and abs(n - at) <= 4 for n in reading.in_clause(at)):
-        return False
     before = reading.get(at - 1)
-    if before is not None and (before.means("every") or before.text.lower() in ("for", "last", "past", "since", "最近", "过去")):
+    if before is not None and (
+        before.means("every") or before.text.lower() in ("for", "last", "past", "since", "最近", "过去")
+    ):
         return reading.near(at, "deadline", before=3, after=0) is not None and before.text.lower() == "for"
     compared = reading.near(at, "cmp", before=3, after=2)
     if compared is not None:
@@ -123,4 +137,8 @@ def _limits(reading: Reading, at: int) -> bool:
     cue = reading.near(at, "deadline", before=3, after=3)
     if cue is None:
         return False
-    return cue < at or not reading[cue].text.isascii() or reading[cue].text.lower() in ("deadline", "limit", "time limit", "tops")
+    return (
+        cue < at
+        or not reading[cue].text.isascii()
+        or reading[cue].text.lower() in ("deadline", "limit", "time limit", "tops")
+    )

@@ -14,7 +14,18 @@ from tools.metrics import metric
 
 _FAR: Final = 7.0
 _NEVER: Final = 1000.0
-_PLAIN_RATES: Final = ("learning", "sampling", "frame", "interest", "exchange", "tax", "dropout", "the", "heart", "sample")
+_PLAIN_RATES: Final = (
+    "learning",
+    "sampling",
+    "frame",
+    "interest",
+    "exchange",
+    "tax",
+    "dropout",
+    "the",
+    "heart",
+    "sample",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +81,7 @@ def _has_percentile(reading: Reading, at: int) -> bool:
 def pairs(reading: Reading, found: list[Mention]) -> list[Pair]:
     """Metrics joined with their figures; a figure serves one metric, or a list of metrics that share it."""
     options = sorted(
-        (cost, m.at, q)
-        for m in found
-        for q in _figures(reading, m)
-        if (cost := _cost(reading, m, q)) < _FAR
+        (cost, m.at, q) for m in found for q in _figures(reading, m) if (cost := _cost(reading, m, q)) < _FAR
     )
     chosen: dict[int, int] = {}
     for _, at, figure in options:
@@ -107,7 +115,13 @@ def value_for(name: str, figure: Entity) -> float | None:
     if unit == "number":
         return number if figure.dim == "percent" or plain else None
     if unit == "label":
-        return raw if figure.dim in ("money", "duration", "percent", "times", "memory", "row") else number if plain else None
+        return (
+            raw
+            if figure.dim in ("money", "duration", "percent", "times", "memory", "row")
+            else number
+            if plain
+            else None
+        )
     return number if plain else None
 
 
@@ -120,6 +134,7 @@ def _figures(reading: Reading, mention: Mention) -> list[int]:
         and reading.sentence(n) == same
         and reading.free(n)
         and value_for(mention.name, e) is not None
+        and not (n and reading[n - 1].text == "[")
     ]
 
 
@@ -127,12 +142,13 @@ def _cost(reading: Reading, mention: Mention, figure: int) -> float:
     forward = figure > mention.at
     left, right = (mention.at, figure) if forward else (figure, mention.at)
     total = 0.0 if forward else 1.0
-    for entity in reading.between(left, right):
-        total += _weight(entity, mention.name, forward=forward)
+    for n in range(left + 1, right):
+        in_brackets = reading[n - 1].text == "["
+        total += 0.3 if in_brackets else _weight(reading[n], mention.name, forward=forward)
     known = metric(mention.name)
     dim = reading[figure].dim
     if known is not None and known.unit == "label" and dim in ("money", "duration"):
-        total += 3.0
+        total += 3.0 if all(e.text != "," for e in reading.between(left, right)) else _NEVER
     if dim == "" and reading[figure].raw is not None and _leads_unit(reading, figure):
         total += 4.0
     return total
@@ -162,9 +178,7 @@ def _share(reading: Reading, found: list[Mention], chosen: dict[int, int]) -> No
     """`precision and recall of at least 0.9`: a list of metrics shares one figure."""
     for left, right in reversed(list(zip(found, found[1:], strict=False))):
         between = reading.between(left.at, right.at)
-        joined = bool(between) and all(
-            e.means("and") or e.text in (",", "、", "the", "both", "的") for e in between
-        )
+        joined = bool(between) and all(e.means("and") or e.text in (",", "、", "the", "both", "的") for e in between)
         if not joined or reading.sentence(left.at) != reading.sentence(right.at):
             continue
         if left.at not in chosen and right.at in chosen and chosen[right.at] > right.at:

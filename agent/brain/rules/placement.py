@@ -67,7 +67,11 @@ def _gpus(reading: Reading) -> dict[str, object]:
     for at, entity in enumerate(reading.entities):
         match = _GPU_WORD.match(entity.text) if entity.kind == "word" else None
         if match:
-            return {"gpu": match.group(1).upper(), "gpu_count": _count(reading, at), "gpu_memory_gb": float(match.group(2))}
+            return {
+                "gpu": match.group(1).upper(),
+                "gpu_count": _count(reading, at),
+                "gpu_memory_gb": float(match.group(2)),
+            }
     for at in reading.dims("gpu"):
         if not reading.negated(at) and reading[at].number:
             reading.claim(at)
@@ -181,9 +185,7 @@ def _constraints(reading: Reading) -> list[str]:
 
 
 def _ruled_out(reading: Reading, kind: str, value: str) -> bool:
-    return any(
-        reading.negated(n) == "hard" for n in reading.where(kind, value)
-    )
+    return any(reading.negated(n) == "hard" for n in reading.where(kind, value))
 
 
 def _trained_not(reading: Reading) -> bool:

@@ -14,7 +14,27 @@ from agent.brain.rules.entities import Entity
 
 COUNTED: Final = ("replica", "trial", "gpu", "cpu", "fold", "epoch")
 _MULTIPLIERS: Final = {"百": 100.0, "千": 1000.0, "万": 10_000.0, "亿": 100_000_000.0}
-_LETTERS: Final = ("m", "s", "h", "d", "w", "g", "x", "pp", "pt", "min", "分", "点", "块", "条", "日", "月", "年", "行", "轮")
+_LETTERS: Final = (
+    "m",
+    "s",
+    "h",
+    "d",
+    "w",
+    "g",
+    "x",
+    "pp",
+    "pt",
+    "min",
+    "分",
+    "点",
+    "块",
+    "条",
+    "日",
+    "月",
+    "年",
+    "行",
+    "轮",
+)
 _CLOCK: Final = re.compile(r"(\d{1,2})(?::(\d{2}))?\s?([ap])?", re.IGNORECASE)
 
 
@@ -208,9 +228,7 @@ def _is_clock(found: list[Entity], at: int, before: list[Entity]) -> bool:
     return told or found[at].text in ("点钟", "点半", "o'clock") or (after is not None and "by" in after.readings)
 
 
-def _spoken_clock(
-    found: list[Entity], at: int, size: int, value: float, before: list[Entity]
-) -> tuple[Entity, int]:
+def _spoken_clock(found: list[Entity], at: int, size: int, value: float, before: list[Entity]) -> tuple[Entity, int]:
     word = found[at + size]
     seconds = value * 3600 + (1800 if "half" in word.readings.get("clockword", "") else 0)
     size += 1

@@ -12,7 +12,7 @@ from agent.brain.rules.entities import Entity
 
 _SENTENCE: Final = frozenset(".;!?。\n")
 _CLAUSE: Final = frozenset(",:()")
-_PASSED: Final = ("filler", "touch", "article", "det", "neg", "from", "demand", "then")
+_PASSED: Final = ("filler", "labelverb", "touch", "article", "det", "neg", "from", "demand", "then")
 _CLOSING: Final = ("allowed", "wanted", "permitted", "acceptable", "ok", "off-limits", "off", "needed", "required")
 
 
@@ -64,9 +64,7 @@ class Reading:
 
     def where(self, kind: str, *values: str, free: bool = False) -> list[int]:
         """Places with a reading of that kind."""
-        return [
-            n for n, e in enumerate(self.entities) if e.means(kind, *values) and (not free or self.free(n))
-        ]
+        return [n for n, e in enumerate(self.entities) if e.means(kind, *values) and (not free or self.free(n))]
 
     def kinds(self, *kinds: str, free: bool = False) -> list[int]:
         return [n for n, e in enumerate(self.entities) if e.kind in kinds and (not free or self.free(n))]
@@ -114,6 +112,8 @@ class Reading:
             if self._clause[here] != self._clause[at] or entity.kind == "punct" and entity.text != "、":
                 return None
             if entity.means("neg"):
+                if entity.means("neg", "near"):
+                    return "hard" if here == at - 1 else None
                 soft = here > 0 and self.entities[here - 1].means("neg", "soft")
                 return "soft" if soft else entity.readings["neg"]
             if entity.means("or") or entity.text == "、":

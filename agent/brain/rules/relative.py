@@ -36,11 +36,12 @@ def _compared(reading: Reading, mention: Mention, found: list[Mention]) -> Compa
     figure = _delta(reading, mention, found)
     to = _comparand(reading, mention, found)
     steady = _steady(reading, mention, found)
+    slips = steady and not _same(reading, mention)
     if figure is None and _has_threshold(reading, mention, found):
         return None
     if figure is not None and (to is not None or steady or reading[figure].dim == "points"):
         reading.claim(figure)
-        relative = _with_delta(reading, mention, figure, to, steady=steady)
+        relative = _with_delta(reading, mention, figure, to, slips=slips)
     elif steady or (to is not None and figure is None and _against(reading, mention, found)):
         relative = Relative(to=_to(reading, to), delta=0.0, kind="absolute")
     else:
@@ -96,7 +97,9 @@ def _beside_comparative(reading: Reading, at: int) -> bool:
 
 
 def _drop_by(reading: Reading, scope: range) -> bool:
-    return any(reading[n].means("stable") for n in scope) and any(reading[n].text.lower() in ("by", "超过") for n in scope)
+    return any(reading[n].means("stable") for n in scope) and any(
+        reading[n].text.lower() in ("by", "超过") for n in scope
+    )
 
 
 def _comparand(reading: Reading, mention: Mention, found: list[Mention]) -> int | None:
@@ -135,6 +138,10 @@ def _steady(reading: Reading, mention: Mention, found: list[Mention]) -> bool:
     return False
 
 
+def _same(reading: Reading, mention: Mention) -> bool:
+    return any(reading[n].means("stable", "same") for n in reading.in_clause(mention.at))
+
+
 def _has_threshold(reading: Reading, mention: Mention, found: list[Mention]) -> bool:
     scope = _scope(reading, mention, found)
     return any(
@@ -151,11 +158,11 @@ def _to(reading: Reading, at: int | None) -> Literal["incumbent", "baseline", "o
     return "baseline" if at is not None and reading[at].means("comparand", "baseline") else "incumbent"
 
 
-def _with_delta(reading: Reading, mention: Mention, figure: int, to: int | None, *, steady: bool) -> Relative:
+def _with_delta(reading: Reading, mention: Mention, figure: int, to: int | None, *, slips: bool) -> Relative:
     known = metric(mention.name)
     sign = -1.0 if known is not None and known.better == "min" else 1.0
     clause = [reading[n] for n in reading.in_sentence(figure)]
-    worse = steady or any(e.means("compar", "bad") and not e.means("stable") for e in clause)
+    worse = slips or any(e.means("compar", "bad") and not e.means("stable") for e in clause)
     amount = reading[figure]
     ratio = amount.dim == "percent"
     delta = sign * (amount.number or 0.0) * (-1.0 if worse else 1.0)
@@ -166,7 +173,9 @@ def _speeds(reading: Reading, found: list[Mention]) -> list[Comparison]:
     """`10 % faster than today's`: latency is meant though no metric is named."""
     result: list[Comparison] = []
     for at in reading.where("speed"):
-        figure = next((n for n in (at - 1, at + 1) if (e := reading.get(n)) and e.dim == "percent" and reading.free(n)), None)
+        figure = next(
+            (n for n in (at - 1, at + 1) if (e := reading.get(n)) and e.dim == "percent" and reading.free(n)), None
+        )
         nearby = any(m.name.startswith("latency") and reading.clause(m.at) == reading.clause(at) for m in found)
         if figure is None or nearby or not reading.sentence_has(at, "comparand"):
             continue

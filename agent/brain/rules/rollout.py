@@ -1,4 +1,4 @@
-"""How a part reaches traffic and what happens afterwards: strategy, steps, holds, replicas, lease, upkeep."""
+"""How a part reaches traffic: strategy, steps, holds, replicas, lease."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.brain.rules.entities import Entity
+from agent.brain.rules.measures import polarity
 from agent.brain.rules.reading import Reading
-from agent.contract import Rollout, Upkeep
+from agent.contract import Rollout
 
 _SEPARATORS: Final = frozenset(",/-、→>;()%")
 _ORDER: Final = ("shadow", "blue_green", "rolling", "canary", "direct")
@@ -116,9 +117,7 @@ def _hold(reading: Reading, strategy: str | None, steps: tuple[float, ...]) -> f
             continue
         every = before is not None and before.means("every", "unit")
         step = reading.near(at, "step", before=4, after=3) is not None
-        shadow = strategy == "shadow" and any(
-            reading[n].means("strategy", "shadow") for n in reading.in_sentence(at)
-        )
+        shadow = strategy == "shadow" and any(reading[n].means("strategy", "shadow") for n in reading.in_sentence(at))
         listed = bool(steps) and before is not None and before.text.lower() in ("for", "every")
         if every and not steps and strategy != "canary":
             continue
@@ -188,8 +187,6 @@ def _count(reading: Reading, at: int, found: dict[str, int]) -> None:
 
 
 def _bound(reading: Reading, at: int) -> str | None:
-    from agent.brain.rules.measures import polarity
-
     for n in (at - 1, at + 1, at - 2):
         entity = reading.get(n)
         if entity is not None and entity.means("cmp") and reading.clause(n) == reading.clause(at):
@@ -210,64 +207,3 @@ def _between(reading: Reading) -> dict[str, int]:
             reading.claim(low, at)
             return {"min_replicas": int(reading[low].number or 0), "max_replicas": int(reading[at].number or 0)}
     return {}
-
-
-def upkeep(reading: Reading, task: str, breached: tuple[str, ...]) -> Upkeep | None:
-    """Standing work after the rollout; None when the goal asks for none."""
-    watches = [n for n in reading.where("act", "watch") if not reading.negated(n) and not _watches_step(reading, n)]
-    causes = _causes(reading, breached)
-    if not watches and task != "watch" and not causes:
-        return None
-    every = _every(reading)
-    lasting = _lasting(reading)
-    if task not in ("watch",) and not causes and every is None and lasting is None and not watches:
-        return None
-    return Upkeep.model_validate({"watch": True, "every_s": every, "retrain_on": causes, "for_s": lasting})
-
-
-def _watches_step(reading: Reading, at: int) -> bool:
-    """`watch each step for ten minutes` is part of the rollout."""
-    return reading.near(at, "step", before=3, after=3) is not None
-
-
-def _causes(reading: Reading, breached: tuple[str, ...]) -> list[str]:
-    found = ["drift" if name == "drift_psi" else "breach" for name in breached]
-    for verb in reading.where("act", "retrain"):
-        if reading.negated(verb):
-            continue
-        conditional = any(reading[n].means("cond") for n in reading.in_sentence(verb))
-        for n in reading.in_sentence(verb):
-            if reading[n].means("retrain_on") and (conditional or abs(n - verb) <= 4):
-                found.append(reading[n].readings["retrain_on"])
-            elif reading[n].means("every") and abs(n - verb) <= 3 and not reading[n].means("every", "unit"):
-                found.append("schedule")
-            elif reading[n].dim == "duration" and abs(n - verb) <= 3 and reading[n - 1].means("every", "unit"):
-                found.append("schedule")
-    return list(dict.fromkeys(found))
-
-
-def _every(reading: Reading) -> float | None:
-    for at in reading.where("every"):
-        if reading[at].means("every", "unit"):
-            after = reading.get(at + 1)
-            if after is not None and after.dim == "duration" and reading.free(at + 1):
-                reading.claim(at + 1)
-                return after.number
-        elif not reading.near(at, "budget", before=6, after=6) and not _priced(reading, at):
-            return float(reading[at].readings["every"])
-    return None
-
-
-def _priced(reading: Reading, at: int) -> bool:
-    return any(reading[n].dim == "money" and abs(n - at) <= 4 for n in reading.in_clause(at))
-
-
-def _lasting(reading: Reading) -> float | None:
-    for at in reading.dims("duration"):
-        before = [e for e in (reading.get(at - 1), reading.get(at - 2)) if e is not None]
-        cued = any(e.means("watchfor") for e in before) and not any(e.means("cmp") for e in before)
-        object_of = reading.near(at, "act", "watch", before=6, after=2) is not None
-        if (cued or object_of) and not any(e.means("every") for e in before[:1]):
-            reading.claim(at)
-            return reading[at].number
-    return None

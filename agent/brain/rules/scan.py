@@ -17,9 +17,11 @@ Kind = Literal[
     "number", "word", "han", "punct",
 ]  # fmt: skip
 
-_DATA: Final = r"(?:csv|tsv|parquet|pq|jsonl|ndjson|json|txt|xlsx|feather|arrow|orc|avro|npz|npy|h5|zip|tar|tgz)(?:\.gz)?"
+_DATA: Final = (
+    r"(?:csv|tsv|parquet|pq|jsonl|ndjson|json|txt|xlsx|feather|arrow|orc|avro|npz|npy|h5|zip|tar|tgz)(?:\.gz)?"
+)
 _MODEL: Final = r"(?:onnx|pkl|pickle|joblib|skops|pt|pth|safetensors|ckpt|keras|gguf|bin)"
-_HAN: Final = "\u2e80-\u9fff"
+_HAN: Final = "\u3007\u3400-\u9fff"
 _END: Final = r"(?![A-Za-z0-9_])"
 _CIRCLED: Final = {ord("①") + n: f"({n + 1})" for n in range(9)}
 
@@ -35,20 +37,26 @@ _TOKEN: Final = re.compile(
 | (?P<image>\b[a-z0-9][\w.-]*(?:\.[a-z]+|:\d+)/[\w./-]+:[\w.-]*\w)
 | (?P<folder>(?<![\w/.])(?:\.{{1,2}}/|~/|/)[A-Za-z_][\w.-]*(?:/[\w.-]*\w)*/?|(?<![\w/.])[A-Za-z_][\w-]*(?:/[\w-]+)*/(?![\w/]))
 | (?P<artefact>\b[A-Za-z][\w-]*(?:[./][\w-]+)*[:@](?:[vV]\d[\w.]*\w|[vV]\d|latest|champion|production|prod|staging)\b)
-| (?P<date>\b\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{4}}\s?年\s?\d{{1,2}}\s?月(?:\s?\d{{1,2}}\s?[日号])?)
+| (?P<date>\b\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{4}}\s?年\s?\d{{1,2}}\s?月(?:\s?\d{{1,2}}\s?[日号])?|\d{{1,2}}\s?月\s?\d{{1,2}}\s?[日号])
 | (?P<clock>\b(?:[01]?\d|2[0-4]):[0-5]\d(?:\s?[apAP]\.?[mM]\b\.?)?(?!\d)|\b(?:1[0-2]|0?[1-9])\s?[apAP]\.?[mM]\b)
 | (?P<enum>\((?:[a-hA-H]|[1-9]|i{{1,3}}|iv|[一二三四])\)|(?:(?<![^\n])|(?<=[:;,.。!?])|(?<=[:;,.!?]\s))(?:[1-9][.)](?!\d)|[一二三四]、|[a-h]\))(?=\s|[A-Za-z{_HAN}])|第[一二三四](?:[,、:]|个(?:任务|模型)?[:,是]))
 | (?P<version>\b[vV]\d+(?:\.\d+)*\b)
 | (?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)(?P<kilo>[kK](?![A-Za-z0-9]))?
+| (?P<unit>(?<=\d)(?:ms|min|hr|[smhdw])(?=\d))
 | (?P<word>[^\W\d{_HAN}](?:[^\W{_HAN}]*)(?:'[a-z]+)?(?:[-./][^\W{_HAN}]+)*)
 | (?P<han>[{_HAN}])
 | (?P<punct>[^\s\w])
 """,
     re.VERBOSE,
 )
-_PLACE: Final = re.compile(rf"^(?:(?:s3|gs|gcs|https?|hdfs|abfss?|file|az|sklearn|hf):\S+|[^\s=<>]+\.{_DATA}|(?:\.{{1,2}}|~)?/\S+)$")
+_PLACE: Final = re.compile(
+    rf"^(?:(?:s3|gs|gcs|https?|hdfs|abfss?|file|az|sklearn|hf):\S+|[^\s=<>]+\.{_DATA}|(?:\.{{1,2}}|~)?/\S+)$"
+)
 _ARTEFACT: Final = re.compile(r"^[\w./-]+[:@][vV]?\d[\w.]*$")
-_COMMAND: Final = re.compile(r"^(?:python[\d.]*|bash|sh|make|torchrun|accelerate|uv|node|Rscript|julia|deepspeed|mpirun|npm|poetry|\./)\b.*|.*\.(?:py|sh)\b.*", re.S)
+_COMMAND: Final = re.compile(
+    r"^(?:python[\d.]*|bash|sh|make|torchrun|accelerate|uv|node|Rscript|julia|deepspeed|mpirun|npm|poetry|\./)\b.*|.*\.(?:py|sh)\b.*",
+    re.S,
+)
 _SLASHED: Final = re.compile(r"[^\W\d]\w*(?:/[^\W\d]\w*)+")
 
 
@@ -98,7 +106,15 @@ def _taken_apart(token: Token) -> list[Token]:
     for n, char in enumerate(token.text):
         at = token.start + n
         number = float(char) if char in "123456789" else None
-        kind: Kind = "number" if number else "word" if char.isascii() and char.isalpha() else "han" if char.isalpha() else "punct"
+        kind: Kind = (
+            "number"
+            if number
+            else "word"
+            if char.isascii() and char.isalpha()
+            else "han"
+            if char.isalpha()
+            else "punct"
+        )
         found.append(Token(kind=kind, text=char, start=at, end=at + 1, pieces=(char.lower(),), number=number))
     return found
 
@@ -113,16 +129,26 @@ def _token(match: re.Match[str]) -> list[Token]:
         return [Token(kind="number", text=raw, start=start, end=end, pieces=(raw,), number=value)]
     if group == "hanfile":
         return _han_file(raw, start, end)
-    if group == "word":
+    if group in ("word", "unit"):
         return _word(raw, start, end)
     if group in ("uri", "file", "folder"):
-        return [Token(kind="model_file" if raw.startswith(("models:", "runs:")) else "data", text=raw, start=start, end=end)]
+        return [
+            Token(kind="model_file" if raw.startswith(("models:", "runs:")) else "data", text=raw, start=start, end=end)
+        ]
     kinds: dict[str, Kind] = {
         "program": "program", "model_file": "model_file", "image": "image", "artefact": "artefact", "date": "date",
         "clock": "clock", "enum": "enum", "version": "version", "han": "han",
     }  # fmt: skip
     kind = kinds.get(group, "punct")
-    return [Token(kind=kind, text=raw, start=start, end=end, pieces=(raw.lower(),) if kind in ("han", "punct") else ())]
+    return [
+        Token(
+            kind=kind,
+            text=raw,
+            start=start,
+            end=end,
+            pieces=(raw.lower(),) if kind in ("han", "punct", "version") else (),
+        )
+    ]
 
 
 def _quoted(raw: str, start: int, end: int) -> Token:
@@ -146,11 +172,11 @@ def _han_file(raw: str, start: int, end: int) -> list[Token]:
     if latin:
         cut = latin.start()
     else:
-        while raw[cut:].startswith(("用", "在", "对", "把", "从", "数据", "文件", "基于", "使用", "利用", "读取", "根据", "是")):
+        while raw[cut:].startswith(
+            ("用", "在", "对", "把", "从", "数据", "文件", "基于", "使用", "利用", "读取", "根据", "是")
+        ):
             cut += 1 if raw[cut] in "用在对把从是" else 2
-    lead = [
-        Token(kind="han", text=c, start=start + n, end=start + n + 1, pieces=(c,)) for n, c in enumerate(raw[:cut])
-    ]
+    lead = [Token(kind="han", text=c, start=start + n, end=start + n + 1, pieces=(c,)) for n, c in enumerate(raw[:cut])]
     return [*lead, Token(kind="data", text=raw[cut:], start=start + cut, end=end)]
 
 
@@ -168,4 +194,4 @@ def _word(raw: str, start: int, end: int) -> list[Token]:
             at += len(part)
         return found
     name = raw.removesuffix("'s")
-    return [Token(kind="word", text=name, start=start, end=end, pieces=pieces(raw.replace(".", " ")))]
+    return [Token(kind="word", text=name, start=start, end=end, pieces=pieces(re.sub(r"[-.]", " ", raw)))]

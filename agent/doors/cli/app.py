@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deny": ("decisions", "Deny what a run waits for."),
     "cancel": ("decisions", "Cancel a run and release what it holds."),
     "resume": ("decisions", "Go on with a run that was interrupted or waits."),
+    "extend": ("standing", "Let an endpoint that was kept live longer."),
+    "stop": ("standing", "End an endpoint that was kept."),
     "sweep": ("upkeep", "List what runs left behind and nobody needs."),
     "doctor": ("upkeep", "Check what is configured, reachable and missing."),
     "completion": ("completion", "Print the completion script of a shell."),
@@ -99,16 +100,11 @@ def execute(args: Sequence[str], open_session: Callable[[Settings], Service] | N
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = build(open_session).main(list(args), prog_name="goalkeeper", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as fault:
         return _usage(fault, as_json="--json" in args)
     except click.Abort:
         return 130
-    except BrokenPipeError:
-        # Nobody reads any more; keep the interpreter's last flush from failing too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _bare() -> None:

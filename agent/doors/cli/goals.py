@@ -13,7 +13,8 @@ from agent.documents import FeasibilityVerdict, Pending, RunView
 from agent.doors.cli.options import shared
 from agent.doors.cli.perform import Door, perform
 from agent.doors.goal_paths import named
-from agent.doors.paper import Watch, is_terminal, paper_for, watch_for
+from agent.doors.outlet import Outlet
+from agent.doors.paper import Watch, paper_for, watch_for
 from agent.doors.service import Service
 from agent.errors import ExitCode, Fault, InvalidRequest
 from agent.prospect import Request
@@ -67,7 +68,7 @@ def _run(door: Door, goal: str) -> int:
 
 def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
     """Drive a run to where it ends or waits, in sight of the person; its exit code."""
-    watch = watch_for(sys.stderr)
+    watch = watch_for(door.err)
     door.stop = watch.stop
     introduced = not fresh
 
@@ -75,25 +76,25 @@ def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
         nonlocal introduced
         if not introduced and view.steps:
             introduced = True
-            paper_for(sys.stderr).plan(session.show(run))
-            print(file=sys.stderr)
+            paper_for(door.err).plan(session.show(run))
+            door.note()
         watch.see(view)
 
-    document = session.drive(run, watch=see, ask=_asker(watch))
+    document = session.drive(run, watch=see, ask=_asker(door, watch))
     watch.stop()
     if door.json:
         door.document(document)
     else:
-        if is_terminal(sys.stdout) and is_terminal(sys.stderr):
-            print(file=sys.stderr)
+        if door.out.isatty() and door.err.isatty():
+            door.note()
         door.paper.report(document)
         _waiting(door, session, run, document.run.status == "waiting")
     return document.run.exit_code
 
 
-def _asker(watch: Watch) -> Callable[[Pending], bool | None] | None:
+def _asker(door: Door, watch: Watch) -> Callable[[Pending], bool | None] | None:
     """Who answers: the person at the terminal, or nobody when there is none."""
-    return watch.ask if is_terminal(sys.stdin) and is_terminal(sys.stderr) else None
+    return watch.ask if Outlet(sys.stdin).isatty() and door.err.isatty() else None
 
 
 def _waiting(door: Door, session: Service, run: str, waits: bool) -> None:

@@ -11,9 +11,9 @@ from agent import markdown
 from agent.clock import stamp
 from agent.documents import Event, RunDocument
 from agent.doors.cli.options import shared
-from agent.doors.cli.perform import Door, emit, perform
+from agent.doors.cli.perform import Door, perform
 from agent.doors.paper import Grid
-from agent.wording import clean, money, outside
+from agent.wording import clean, moment, money, outside
 from tools.record import Record
 
 _OVER = ("done", "cancelled", "failed")
@@ -50,7 +50,7 @@ def _runs(door: Door) -> int:
     elif not found.runs:
         door.paper.line("No runs yet.")
     else:
-        rows = [(r.id, r.status, r.started, money(r.spent_usd), clean(r.goal)) for r in found.runs]
+        rows = [(r.id, r.status, moment(r.started), money(r.spent_usd), clean(r.goal)) for r in found.runs]
         door.paper.grid(Grid(heads=("run", "status", "started", "spent", "goal"), rows=rows, right=(3,), fold=4))
     return 0
 
@@ -105,7 +105,7 @@ def _events(door: Door, run: str, after: int, follow: bool) -> int:
                 door.paper.line(
                     f"{event.seq:>5}  {stamp(event.at)}  {event.kind:<12} {outside(event.text, limit=2000)}"
                 )
-            if over:
+            if over or door.out.gone:
                 return 0
             time.sleep(_POLL_S)
 
@@ -125,7 +125,7 @@ def _report(door: Door, run: str) -> int:
     if door.json:
         door.document(Report(run=document.run.id, path=document.run.report, markdown=text))
     else:
-        emit(text.rstrip("\n"))
+        door.out.document(text.rstrip("\n"))
     return 0
 
 

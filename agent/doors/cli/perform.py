@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from pydantic import BaseModel
 
 from agent.doors.cli.options import flags
+from agent.doors.outlet import Outlet
 from agent.errors import Fault, GoalkeeperError, InvalidRequest
 from agent.settings import Settings, from_process
 from agent.wording import clean
@@ -51,6 +54,8 @@ class Door:
     settings: Settings
     json: bool
     open: Callable[[Settings], Service]
+    out: Outlet
+    err: Outlet
     run: str | None = None
     """The run under way, for whoever interrupts."""
     stop: Callable[[], None] = field(default=lambda: None)
@@ -61,7 +66,7 @@ class Door:
         """Where results go: stdout, drawn for a terminal or as plain lines."""
         from agent.doors.paper import paper_for
 
-        return paper_for(sys.stdout)
+        return paper_for(self.out)
 
     def session(self, *, still: bool = False) -> Service:
         """A session; only with `still` does a fixed clock stand still, since work needs time to pass."""
@@ -69,25 +74,11 @@ class Door:
 
     def document(self, record: BaseModel) -> None:
         """The one JSON document."""
-        emit(record.model_dump_json())
+        self.out.document(record.model_dump_json())
 
-    def note(self, text: str) -> None:
+    def note(self, text: str = "") -> None:
         """Something for the person, beside the result."""
-        print(text, file=sys.stderr, flush=True)
-
-
-def emit(text: str) -> None:
-    """Text to stdout as UTF-8. A reader that has gone is no failure: the command's own ending counts."""
-    try:
-        buffer = getattr(sys.stdout, "buffer", None)
-        if buffer is None:
-            sys.stdout.write(text + "\n")
-        else:
-            sys.stdout.flush()
-            buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        self.err.line(text)
 
 
 def perform(body: Callable[[Door], int]) -> int:
@@ -95,16 +86,17 @@ def perform(body: Callable[[Door], int]) -> int:
     ctx = click.get_current_context()
     given = flags(ctx)
     as_json = bool(given.get("json"))
+    out, err = Outlet(sys.stdout), Outlet(sys.stderr)
     door: Door | None = None
     try:
         settings = from_process({name: value for name, value in given.items() if name != "json"})
-        door = Door(settings=settings, json=as_json, open=ctx.obj or _real)
+        door = Door(settings=settings, json=as_json, open=ctx.obj or _real, out=out, err=err)
         return body(door)
     except KeyboardInterrupt:
         return _interrupted(door, as_json=as_json)
+    except (click.ClickException, click.exceptions.Exit):
+        raise
     except (GoalkeeperError, ToolError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         return _failed(door, error, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a defect is told in one place and ends with exit 5
         traceback.print_exc(file=sys.stderr)
@@ -118,11 +110,21 @@ def _real(settings: Settings) -> Service:
 
 
 def resume_command(settings: Settings, run: str) -> str:
-    """What to paste into a shell to go on with a run."""
-    command = ["goalkeeper", "resume", run]
-    if settings.origins.get("home") == "--home":
-        command += ["--home", str(settings.home)]
-    return shlex.join(command)
+    """What to paste into a shell, in this folder, to go on with a run."""
+    words = [*_program(), "resume", run]
+    for name, value in (("home", str(settings.home)), ("backend", settings.backend)):
+        if settings.origins.get(name) == f"--{name}":
+            words += [f"--{name}", value]
+    return shlex.join(words)
+
+
+def _program() -> list[str]:
+    """How this very installation is started from a shell."""
+    beside = Path(sys.executable).with_name("goalkeeper")
+    if not beside.exists():
+        return [sys.executable, "-m", "agent"]
+    found = shutil.which("goalkeeper")
+    return ["goalkeeper"] if found is not None and os.path.samefile(found, beside) else [str(beside)]
 
 
 def _interrupted(door: Door | None, *, as_json: bool) -> int:
@@ -158,9 +160,9 @@ def _failed(door: Door | None, error: Exception, *, as_json: bool) -> int:
 
 def _tell(problem: Problem, *, as_json: bool) -> int:
     if as_json:
-        emit(ProblemDocument(error=problem).model_dump_json())
+        Outlet(sys.stdout).document(ProblemDocument(error=problem).model_dump_json())
     else:
-        print("\n".join(_lines(problem)), file=sys.stderr, flush=True)
+        Outlet(sys.stderr).line("\n".join(_lines(problem)))
     return problem.exit_code
 
 

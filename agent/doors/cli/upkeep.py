@@ -9,7 +9,7 @@ from agent.doors.cli.options import shared
 from agent.doors.cli.perform import Door, perform
 from agent.doors.diagnosis import CheckUp, examine
 from agent.doors.paper import Grid
-from agent.wording import clean, outside
+from agent.wording import clean, moment, outside
 from tools.record import Record
 
 
@@ -50,7 +50,15 @@ def _list(door: Door, found: tuple[Swept, ...]) -> None:
         return "unowned" if one.unowned else "owned"
 
     rows = [
-        (state(one), one.kind, clean(one.id), clean(one.run), clean(one.owner), one.lease_until, outside(one.detail))
+        (
+            state(one),
+            one.kind,
+            clean(one.id),
+            clean(one.run),
+            clean(one.owner),
+            moment(one.lease_until),
+            outside(one.detail),
+        )
         for one in found
     ]
     heads = ("state", "kind", "id", "run", "owner", "lease until", "detail")

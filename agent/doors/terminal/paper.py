@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from agent.contract import Contract, Part
 from agent.documents import ClauseVerdict, Kept, PlanDocument, RunDocument, RunView
+from agent.doors.outlet import Outlet
 from agent.doors.paper import Grid
 from agent.doors.terminal.steps import plan_table, steps_table
 from agent.doors.terminal.style import console, word
@@ -22,6 +24,7 @@ from agent.wording import (
     headline,
     interval,
     measured_where,
+    moment,
     money,
     number,
     outside,
@@ -32,12 +35,14 @@ from agent.wording import (
 
 _ROOMY = 96
 """Columns from which a plan also names its tools."""
+_LEAST = 12
+"""Columns left to what gives way in a table."""
 
 
 class TerminalPaper:
     """Draws on one stream."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Outlet) -> None:
         self._console = console(stream)
 
     def plan(self, document: PlanDocument) -> None:
@@ -53,14 +58,18 @@ class TerminalPaper:
 
     def grid(self, grid: Grid) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        widths = [max(cell_len(row[i]) for row in (grid.heads, *grid.rows)) for i in range(len(grid.heads))]
+        others = sum(width + 2 for i, width in enumerate(widths) if i != grid.fold)
         for index, head in enumerate(grid.heads):
-            gives = index == grid.fold
+            room = max(_LEAST, self._console.width - 2 - others) if index == grid.fold else widths[index]
+            side: Literal["left", "right"] = "right" if index in grid.right else "left"
             table.add_column(
                 head,
-                justify="right" if index in grid.right else "left",
+                justify=side,
                 no_wrap=True,
                 overflow="ellipsis",
-                ratio=1 if gives else None,
+                min_width=min(widths[index], room),
+                max_width=room,
             )
         for row in grid.rows:
             table.add_row(*(Text(cell, style=_tone(cell)) for cell in row))
@@ -221,7 +230,7 @@ def _kept(one: Kept) -> Group:
         _pairs(
             [
                 ("serves", Text(clean(one.model))),
-                ("costs", Text(f"{price}, until {clean(one.expires)}")),
+                ("costs", Text(f"{price}, until {moment(one.expires)}")),
                 ("extend", Text(clean(one.extend), style="cyan")),
                 ("stop", Text(clean(one.stop), style="cyan")),
             ]

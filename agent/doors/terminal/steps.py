@@ -108,7 +108,7 @@ def remaining(step: StepView, elapsed: float) -> tuple[float | None, str]:
         return said, f"{duration(_calm(left))} left" if said < 1 else "finishing"
     if step.expected_s:
         if elapsed >= step.expected_s:
-            return 0.99, "longer than expected"
+            return 0.99, "taking longer"
         return elapsed / step.expected_s, f"{duration(_calm(step.expected_s - elapsed))} left"
     return (said, "") if said is not None else (None, "")
 

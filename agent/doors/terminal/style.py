@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import IO, cast
 
 from rich.console import Console
 from rich.text import Text
 
 from agent.documents import StepPhase
+from agent.doors.outlet import Outlet
 
 SIGNS: dict[StepPhase, tuple[str, str]] = {
     "pending": ("○", "dim"),
@@ -37,14 +38,14 @@ WORDS: dict[str, str] = {
 MAX_WIDTH = 110
 
 
-def console(stream: TextIO) -> Console:
+def console(stream: Outlet) -> Console:
     """A console that takes every text as it is: no markup, no guesses at what to colour."""
-    drawn = Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    drawn = Console(file=cast(IO[str], stream), markup=False, highlight=False, emoji=False, soft_wrap=False)
     drawn.width = min(drawn.width, MAX_WIDTH)
     return drawn
 
 
-def can_redraw(stream: TextIO) -> bool:
+def can_redraw(stream: Outlet) -> bool:
     """Whether lines can be drawn over: not on a dumb terminal."""
     return not console(stream).is_dumb_terminal
 

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from agent.documents import Pending, RunView
+from agent.doors.outlet import Outlet
 from agent.doors.terminal.steps import steps_table
 from agent.doors.terminal.style import console, word
 from agent.wording import clean, duration, interval, is_measured, money, number, outside
@@ -22,7 +23,7 @@ _FRAME = 7
 class TerminalWatch:
     """Draws in place on one stream; asks on it and reads answers from stdin."""
 
-    def __init__(self, stream: TextIO, answers: TextIO | None = None) -> None:
+    def __init__(self, stream: Outlet, answers: TextIO | None = None) -> None:
         self._console = console(stream)
         self._answers = answers if answers is not None else sys.stdin
         self._live: Live | None = None

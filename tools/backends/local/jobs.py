@@ -39,21 +39,20 @@ from tools.errors import Conflict, Invalid, NotFound, Transient, Unknown
 from tools.ports import JobSpec, JobState, Owned, Promise, Scope, Tags
 from tools.recipes.records import Inputs
 
-GRACE_S = 3.0
-"""Between SIGTERM and SIGKILL."""
 REGISTER_S = 90.0
 """A supervisor that has not registered by then never will: its starter waits less."""
 
 
 class LocalJobs:
-    """Jobs of one user on this machine."""
+    """Jobs of one user on this machine. `grace_s` lies between SIGTERM and SIGKILL."""
 
     promise = Promise(atomic=True)
 
-    def __init__(self, *, runtime: Path, objects: LocalObjects) -> None:
+    def __init__(self, *, runtime: Path, objects: LocalObjects, grace_s: float = 3.0) -> None:
         self._runtime = Path(os.path.realpath(runtime))
         self._objects = objects
         self._keys = Keys(self._runtime)
+        self._grace_s = grace_s
 
     def submit(self, *, spec: JobSpec, tags: Tags) -> JobState:
         """Start a job and return once its supervisor is registered. Conflict, Invalid, Transient, Unknown."""
@@ -104,7 +103,7 @@ class LocalJobs:
         if tags is None or (folder / OVER).exists():
             return
         if not write_once(folder / "process.json", NOBODY.model_dump()):
-            _stop(folder)
+            _stop(folder, self._grace_s)
         write_once(folder / OVER, {"phase": "cancelled", "started": tags.started, "ended": time.time()})
         for path in tags.debris:
             remove(Path(path))
@@ -187,7 +186,7 @@ class LocalJobs:
             sandbox=spec.sandbox,
             network=own or spec.program == "load",
             time_limit_s=spec.time_limit_s,
-            grace_s=GRACE_S,
+            grace_s=self._grace_s,
         )
         return launch, Inputs(args=spec.args, mounts=mounts, secrets=secrets, out=str(launch.out))
 
@@ -225,11 +224,11 @@ def _start(folder: Path) -> None:
         )
 
 
-def _stop(folder: Path) -> None:
+def _stop(folder: Path, grace_s: float) -> None:
     """Ask the supervisor to end the program; end all of it when it does not."""
     identity = read_json(folder / "process.json", Identity) or NOBODY
     tell(Process(identity.pid, identity.ticks), signal.SIGTERM)
-    patience = time.monotonic() + GRACE_S + 2.0
+    patience = time.monotonic() + grace_s + 2.0
     while alive(identity) and not (folder / OVER).exists() and time.monotonic() < patience:
         time.sleep(0.01)
     if not (folder / OVER).exists():

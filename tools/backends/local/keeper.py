@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple, NoReturn
 
 from tools.backends.local import linux, sandbox
@@ -50,13 +51,21 @@ class Program(NamedTuple):
 
 def start(program: Program, launch: Launch, *, mode: Mode, root: str) -> Kept:
     """Fork the chain. It says `fail REASON`, and nothing has run, when the kernel does not allow this mode."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = socket.socketpair()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         _guarded(theirs, lambda: _keep(program, launch, mode, root, theirs, parent))
     theirs.close()
     return Kept(pid, ours)
+
+
+def said(line: socket.socket) -> str:
+    """The next thing the keeper says, without its newline; empty once it has ended."""
+    text = b""
+    while (byte := line.recv(1)) not in (b"", b"\n"):
+        text += byte
+    return text.decode(errors="replace")
 
 
 def _keep(program: Program, launch: Launch, mode: Mode, root: str, line: socket.socket, parent: int) -> NoReturn:
@@ -128,6 +137,8 @@ def _attend(
         os.close(go)
         _guarded(line, lambda: _become(program, before))
     os.close(started)
+    if not PROC.joinpath("self").exists():
+        end = partial(_its_group, pid)
     os.read(go, 1)  # ends when the program is started or has said why not
     os.close(go)
     linux.close_memory()
@@ -194,8 +205,6 @@ def _everyone_else(number: int) -> None:
 
 def _everything_below(number: int) -> None:
     """Without one: every descendant, whoever its parent was; this process has adopted the orphans."""
-    if not PROC.joinpath("self").exists():
-        return
     for _ in range(200):
         members = family(process(os.getpid()))
         for member in members:
@@ -203,6 +212,14 @@ def _everything_below(number: int) -> None:
         if number != signal.SIGKILL or not members:
             return
         _reap_all(members)
+
+
+def _its_group(program: int, number: int) -> None:
+    """Where there is no list of processes: whoever has stayed in the program's own session."""
+    try:
+        os.killpg(program, number)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def _reap_all(members: Sequence[Process]) -> None:
@@ -247,6 +264,6 @@ def _guarded(line: socket.socket, work: Callable[[], NoReturn]) -> NoReturn:
 
 def _tell(line: socket.socket, text: bytes) -> None:
     try:
-        line.send(text)
+        line.sendall(text.replace(b"\n", b" ") + b"\n")
     except OSError:
         os._exit(1)  # the supervisor is gone; the next link of the chain ends the rest

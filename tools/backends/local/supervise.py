@@ -122,10 +122,10 @@ class Supervisor:
         for mode in modes if linux.available() else modes[-1:]:
             program = self._program(output, mode)
             kept = keeper.start(program, self._launch, mode=mode, root=os.path.realpath(root))
-            if (said := kept.line.recv(1024)) == b"ready":
+            if (said := keeper.said(kept.line)) == "ready":
                 self._output.write("".join(reasons).encode())
                 return kept, _isolation(self._launch, mode)
-            reasons.append(f"[isolation by {mode} is not available: {said.decode(errors='replace')[5:]}]\n")
+            reasons.append(f"[isolation by {mode} is not available: {said[5:]}]\n")
             kept.line.close()
             os.waitpid(kept.pid, 0)
         raise OSError("".join(reasons).strip())
@@ -150,7 +150,7 @@ class Supervisor:
             if reading in readable and not self._copy(reading):
                 open_ends.remove(reading)
             if line in readable:
-                return _exit_status(kept.line.recv(64))
+                return _exit_status(keeper.said(kept.line))
 
     def _check(self, kept: Kept) -> None:
         """Hold the limits; ask once, then end."""
@@ -242,9 +242,9 @@ def _isolation(launch: Launch, mode: Mode) -> str:
     return "encrypted" if launch.sandbox else "none"
 
 
-def _exit_status(said: bytes) -> int | None:
+def _exit_status(said: str) -> int | None:
     """What the keeper says of the end; None when it ended without a word."""
-    return int(said[5:]) if said.startswith(b"exit ") else None
+    return int(said[5:]) if said.startswith("exit ") else None
 
 
 def _lease(folder: Path) -> float:
@@ -267,7 +267,8 @@ def _memory_kills() -> int:
 def _usage() -> dict[str, float]:
     """CPU seconds of all processes of the job, and the peak memory of the largest one in bytes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"cpu_s": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024.0}
+    unit = 1.0 if sys.platform == "darwin" else 1024.0
+    return {"cpu_s": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * unit}
 
 
 if __name__ == "__main__":

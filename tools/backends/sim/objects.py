@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.backends.sim.gate import Gate, Moment
 from tools.backends.sim.state import Tree, digest_of, resolve
-from tools.errors import Invalid, NotFound
+from tools.errors import Conflict, Invalid, NotFound
 from tools.ports import Objects
 
 
@@ -31,8 +31,11 @@ class SimObjects(Objects):
 
         def keep(moment: Moment) -> str:
             digest = digest_of(tree)
-            there = self._state.objects.get(_checked(key))
+            there = resolve(self._state.objects, _checked(key))
+            self._refuse_inside_file(key)
             if there is None or digest_of(there) != digest:
+                for inner in [name for name in self._state.objects if name.startswith(key + "/")]:
+                    del self._state.objects[inner]
                 self._state.objects[key] = dict(tree)
                 self._state.called(moment.now, "objects.put", target=key, args={"digest": digest})
             return digest
@@ -57,6 +60,13 @@ class SimObjects(Objects):
         if tree is None:
             raise NotFound(f"there is no object {key!r}")
         return tree
+
+    def _refuse_inside_file(self, key: str) -> None:
+        parts = key.split("/")
+        for cut in range(1, len(parts)):
+            around = resolve(self._state.objects, "/".join(parts[:cut]))
+            if around is not None and "" in around:
+                raise Conflict(f"object {key} would lie inside the file {'/'.join(parts[:cut])}")
 
     def _lay_out(self, key: str, tree: Tree) -> Path:
         place = self._scratch() / digest_of(tree)[:32] / key.rpartition("/")[2]

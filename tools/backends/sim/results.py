@@ -16,7 +16,7 @@ from tools.backends.sim.evidence import holdout_rows
 from tools.backends.sim.state import Job, State, Tree, digest_of, resolve
 from tools.backends.sim.traffic import outcome
 from tools.backends.sim.world import Duration, World
-from tools.errors import Invalid
+from tools.errors import Failed, Invalid
 from tools.ports import Failure, JobSpec
 from tools.recipes.records import (
     Column,
@@ -30,6 +30,11 @@ from tools.recipes.records import (
     TrainResult,
 )
 from tools.record import Json, Record
+
+TRAIN = "train.parquet"
+VALIDATION = "validation.parquet"
+HOLDOUT = "holdout.sealed"
+"""What `prepare` leaves, under the names the recipes use; the content is a stand-in."""
 
 
 class Script(Record):
@@ -104,11 +109,11 @@ def _trials(world: World, args: TrainArgs) -> int:
 
 def finish(state: State, job: Job) -> None:
     """Set the job's result, or its failure, and store what it leaves."""
-    code = script(job.spec).exit if job.spec.program == "command" else 0
-    if code != 0:
-        job.failure = Failure(cause="user_code_error", message=f"the command ended with exit code {code}")
+    try:
+        made, tree = _work(state, job)
+    except Failed as error:
+        job.failure = Failure(cause=error.cause, message=str(error))
         return
-    made, tree = _work(state, job)
     job.result = made.model_dump(mode="json")
     state.objects[f"jobs/{job.id}"] = tree
 
@@ -132,8 +137,8 @@ def _canonical(args: Json) -> str:
     return json.dumps(args, sort_keys=True)
 
 
-def _sha(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def _sha(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def _prepare(state: State, spec: JobSpec) -> tuple[PrepareResult, Tree]:
@@ -142,7 +147,8 @@ def _prepare(state: State, spec: JobSpec) -> tuple[PrepareResult, Tree]:
     holdout = max(1, round(rows * args.split.holdout))
     validation = max(1, round((rows - holdout) * args.split.validation))
     classes = table.classes if args.task == "classification" else ()
-    about = (str(state.seed), state.world.name, _canonical(spec.args))
+    about = "\0".join((str(state.seed), state.world.name, _canonical(spec.args))).encode()
+    tree = {name: name.encode() + b"\0" + about for name in (TRAIN, VALIDATION, HOLDOUT)}
     names = [n for n in (f"x{i}" for i in range(1, table.features + 1)) if n not in args.drop_columns]
     made = PrepareResult(
         label=args.label or "target",
@@ -156,29 +162,35 @@ def _prepare(state: State, spec: JobSpec) -> tuple[PrepareResult, Tree]:
         missing_removed=0,
         classes=classes,
         positive=classes[-1] if len(classes) == 2 else None,
-        digests={part: _sha(part, *about) for part in ("source", "train", "validation", "holdout", "split")},
+        digests={
+            "source": _sha(b"source", about),
+            "split": _sha(b"split", about),
+            "train": _sha(tree[TRAIN]),
+            "validation": _sha(tree[VALIDATION]),
+            "holdout": _sha(tree[HOLDOUT]),
+        },
     )
-    return made, {"prepared.json": made.model_dump_json().encode()}
+    state.prepared[_sha(tree[TRAIN])] = made
+    return made, tree
 
 
-def _prepared(state: State, spec: JobSpec) -> PrepareResult | None:
-    """The prepared data among the mounts."""
-    for key in spec.mounts.values():
-        tree = resolve(state.objects, key) or {}
-        if "prepared.json" in tree:
-            return PrepareResult.model_validate_json(tree["prepared.json"])
-    return None
+def _prepared(state: State, spec: JobSpec) -> PrepareResult:
+    """The prepared data among the mounts. Failed without it."""
+    part = (resolve(state.objects, spec.mounts.get("data", "")) or {}).get(TRAIN)
+    made = None if part is None else state.prepared.get(_sha(part))
+    if made is None:
+        raise Failed(f"the mount `data` holds no prepared data: {TRAIN} is not there", cause="data_missing")
+    return made
 
 
 def _train(state: State, spec: JobSpec, seconds: float) -> tuple[TrainResult, Tree]:
     args, world, data = TrainArgs.model_validate(spec.args), state.world, _prepared(state, spec)
     rng = state.draw("train", args.family, str(args.seed))
     history = learning.search(world.learners.get(args.family, world.learner), _trials(world, args), rng)
-    quality, rows = history[-1], data.train_rows if data else world.table.rows
-    measures = args.measures or (Measure(metric=args.metric, of=args.metric_class),)
+    quality, scale = history[-1], world.table.label_scale
     model = {"model.json": json.dumps({"family": args.family, "quality": quality, "args": spec.args}).encode()}
     state.quality[digest_of(model)] = quality
-    scale = world.table.label_scale
+    wanted = tuple(dict.fromkeys((*args.measures, Measure(metric=args.metric, of=args.metric_class))))
 
     def metric(q: float) -> float:
         return learning.value_of(args.metric, q, label_scale=scale)
@@ -189,13 +201,11 @@ def _train(state: State, spec: JobSpec, seconds: float) -> tuple[TrainResult, Tr
         trials=len(history),
         value=metric(quality),
         baseline=metric(world.baseline),
-        validation=learning.measure(
-            measures, quality, rows=data.validation_rows if data else rows // 5 or 1, label_scale=scale, rng=rng
-        ),
+        validation=learning.measure(wanted, quality, rows=data.validation_rows, label_scale=scale, rng=rng),
         history=tuple(metric(q) for q in history),
-        curve=tuple((n, metric(q)) for n, q in learning.by_rows(quality, rows)),
+        curve=tuple((n, metric(q)) for n, q in learning.by_rows(quality, data.train_rows)),
         digest=digest_of(model),
-        data_digest=data.digests["train"] if data else _sha(*spec.mounts.values()),
+        data_digest=data.digests["train"],
         seconds=seconds,
     )
     return made, {"model/model.json": model["model.json"]}
@@ -203,33 +213,39 @@ def _train(state: State, spec: JobSpec, seconds: float) -> tuple[TrainResult, Tr
 
 def _evaluate(state: State, spec: JobSpec) -> tuple[EvaluateResult, Tree]:
     args, world, data = EvaluateArgs.model_validate(spec.args), state.world, _prepared(state, spec)
-    model = digest_of(resolve(state.objects, spec.mounts.get("model", "")) or {})
+    model, rows, scale = _model(state, spec), data.holdout_rows, world.table.label_scale
     rng = state.draw("evaluate", model)
     quality = state.quality.get(model, world.baseline) - rng.gauss(world.gap, world.gap_spread)
-    rows = data.holdout_rows if data else max(1, world.table.rows // 5)
     if args.task == "classification":
         quality = round(min(1.0, max(0.0, quality)) * rows) / rows
-    source = data.rows if data else world.table.rows
-    classes = args.classes or world.table.classes
-    written = holdout_rows(
-        args.task, classes, quality, rows=rows, source=source, scale=world.table.label_scale, rng=rng
-    )
+    classes = args.classes or data.classes
+    written = holdout_rows(args.task, classes, quality, rows=rows, source=data.rows, scale=scale, rng=rng)
     made = EvaluateResult(
-        measured=learning.measure(args.measures, quality, rows=rows, label_scale=world.table.label_scale, rng=rng),
+        measured=learning.measure(args.measures, quality, rows=rows, label_scale=scale, rng=rng),
         rows=rows,
         digests={
             "model": model,
-            "holdout": data.digests["holdout"] if data else _sha("holdout"),
-            "evaluator": _sha("sim"),
-            "train": data.digests["train"] if data else _sha("train"),
+            "holdout": data.digests["holdout"],
+            "evaluator": _sha(b"sim"),
+            "train": data.digests["train"],
         },
     )
     return made, {"holdout_rows.csv": written, "evaluation.json": made.model_dump_json().encode()}
 
 
+def _model(state: State, spec: JobSpec) -> str:
+    """Digest of the mounted model. One that this world did not train is as good as the constant predictor."""
+    tree = resolve(state.objects, spec.mounts.get("model", ""))
+    if tree is None:
+        raise Failed("there is no mount `model`", cause="data_missing")
+    return digest_of(tree)
+
+
 def _command(state: State, spec: JobSpec) -> tuple[Claims, Tree]:
     """A user's program leaves a model as good as the world's nameless learner, and claims about itself."""
     told = script(spec)
+    if told.exit != 0:
+        raise Failed(f"the command ended with exit code {told.exit}", cause="user_code_error")
     quality = learning.search(state.world.learner, 10, state.draw("command", *spec.argv, _canonical(spec.args)))[-1]
     tree = {
         "model.json": json.dumps({"command": spec.argv, "quality": quality}).encode(),

@@ -12,6 +12,7 @@ from tools.backends.sim.effects import Effect, Event
 from tools.backends.sim.faults import Operation
 from tools.backends.sim.world import Behaviour, World
 from tools.ports import EndpointState, Failure, JobSpec, Kind, Machine, Owned, ServeSpec, Tags, VersionState
+from tools.recipes.records import PrepareResult
 from tools.record import Json
 
 Tree = Mapping[str, bytes]
@@ -132,6 +133,8 @@ class State:
     objects: dict[str, Tree] = field(default_factory=dict)
     quality: dict[str, float] = field(default_factory=dict)
     """Digest of a model → how good it is on validation, 0..1."""
+    prepared: dict[str, PrepareResult] = field(default_factory=dict)
+    """Digest of the training part → what is known of the data."""
     deploys: int = 0
     log: list[Effect] = field(default_factory=list)
 
@@ -185,9 +188,15 @@ def digest_of(tree: Tree) -> str:
 
 
 def resolve(objects: Mapping[str, Tree], key: str) -> Tree | None:
-    """The content under a key, which may point into a stored folder."""
-    if key in objects:
-        return objects[key]
+    """The content under a key, which may point into a stored folder, or be a folder of other keys."""
+    below = {
+        f"{name.removeprefix(key + '/')}/{path}".rstrip("/"): content
+        for name, tree in objects.items()
+        if name.startswith(key + "/")
+        for path, content in tree.items()
+    }
+    if key in objects or below:
+        return {**objects.get(key, {}), **below}
     parts = key.split("/")
     for cut in range(len(parts) - 1, 0, -1):
         tree = objects.get("/".join(parts[:cut]))

@@ -1,0 +1,76 @@
+"""What is refused before anything is understood: not ours, orders against the rules, secrets, system namespaces.
+
+Quoted text is somebody's name for something and never an order.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.brain.rules.reading import Reading
+from agent.contract import Refusal
+
+_OURS: Final = ("metric", "task", "family", "noun", "replicas", "strategy", "label", "bundled", "hub", "gpu", "search")
+_FORBIDDEN: Final = ("touch", "order")
+
+
+def refusal(reading: Reading) -> Refusal | None:
+    """Why the goal is refused; None if it is not."""
+    return _against_rules(reading) or _secrets(reading) or _system(reading) or _foreign(reading)
+
+
+def _spoken(reading: Reading, kind: str) -> list[int]:
+    return [n for n in reading.where(kind) if not reading[n].quoted]
+
+
+def _against_rules(reading: Reading) -> Refusal | None:
+    for at in _spoken(reading, "order"):
+        if reading.negated(at) and "遵守" not in reading[at].text:
+            continue
+        for n in range(at + 1, min(at + 7, len(reading))):
+            if reading[n].kind == "punct" and reading[n].text in ".;!?。":
+                break
+            if reading[n].means("rules"):
+                reason = "The goal asks to set rules aside; rules are changed by the operator, not by a goal."
+                return Refusal(reason=reason, rule="ignore_rules")
+        before = [reading[n] for n in range(max(0, at - 6), at) if reading.clause(n) == reading.clause(at)]
+        if any(e.means("rules") for e in before) and not reading[at].text.isascii():
+            reason = "The goal asks to set rules aside; rules are changed by the operator, not by a goal."
+            return Refusal(reason=reason, rule="ignore_rules")
+    return None
+
+
+def _secrets(reading: Reading) -> Refusal | None:
+    secrets = _spoken(reading, "secret")
+    for at in _spoken(reading, "reveal"):
+        if reading.negated(at):
+            continue
+        if any(abs(n - at) <= 10 and reading.sentence(n) == reading.sentence(at) for n in secrets):
+            reason = "The goal asks for secrets; they are never shown, to anyone."
+            return Refusal(reason=reason, rule="secrets")
+    return None
+
+
+def _system(reading: Reading) -> Refusal | None:
+    for at in reading.where("sysns"):
+        if reading.negated(at):
+            continue
+        reason = f"The goal acts on {reading[at].text}, which belongs to the cluster's own system."
+        return Refusal(reason=reason, rule="system_namespace")
+    return None
+
+
+def _foreign(reading: Reading) -> Refusal | None:
+    topics = _spoken(reading, "topic")
+    if not topics or reading.kinds("data", "artefact", "model_file", "checkpoint", "command", "program"):
+        return None
+    at = topics[0]
+    ours = [n for kind in _OURS for n in reading.where(kind) if not reading[n].means("topic")]
+    works = [
+        n for n in (*reading.where("act", "train"), *reading.where("act", "deploy")) if not reading[n].means("topic")
+    ]
+    told = reading[at].means("topic", "talk")
+    if ours and works or (ours and not told):
+        return None
+    reason = f"`{reading[at].text}` is no machine-learning work; a goal names a model to train, serve, watch or repair."
+    return Refusal(reason=reason, rule="not_ml")

@@ -1,0 +1,274 @@
+"""What a part is about: the name of the model or endpoint, its versions, its models and its program."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from agent.brain.rules.entities import Entity
+from agent.brain.rules.reading import Reading
+from agent.contract import Train
+
+_NAME: Final = re.compile(r"^[A-Za-z][\w.-]*$")
+_ADJECTIVES: Final = frozenset(
+    "new current existing old live best good better trained latest running present deployed final working simple small binary "
+    "tabular predictive decent quick reliable second first other custom whole entire same my our your this that these its their "
+    "production prod staging served fresh last previous which what me it them everything anything all some any no us nothing "
+    "automatically back down up out away live please just now also slow broken the a an and or with for to of on in from into by as at is are be".split()
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Target and subject of a part; `subject` is only good for a name."""
+
+    target: str | None
+    subject: str | None
+    source_models: tuple[str, ...]
+
+
+def subject(reading: Reading, task: str, *, models: bool) -> Subject:
+    """Who the part is about. `models` says whether something is trained."""
+    artefacts = [reading[n].text for n in reading.kinds("artefact")]
+    files = [reading[n].text for n in reading.kinds("model_file")]
+    if models:
+        target = _called(reading) or _beside_noun(reading, trained=True)
+        return Subject(target=target, subject=target or _topic(reading), source_models=())
+    name = _thing_name(reading, artefacts, task)
+    version = _version(reading)
+    sources = list(dict.fromkeys([*artefacts, *files]))
+    if not artefacts and version and name and task in ("deploy", "rollback", "evaluate", "scale", "watch"):
+        sources = [f"{name}:{version}"]
+    if task in ("diagnose", "scale", "watch", "cleanup", "estimate"):
+        sources = []
+    return Subject(target=name, subject=name, source_models=tuple(sources))
+
+
+def families(reading: Reading) -> tuple[str, ...]:
+    """Model families and checkpoints, in the order of the text."""
+    found: list[str] = []
+    for n, entity in enumerate(reading.entities):
+        if reading.negated(n) or not reading.free(n):
+            continue
+        if entity.means("family"):
+            found.append(entity.readings["family"])
+        elif entity.kind == "checkpoint":
+            found.append(_hub_name(entity.text))
+    return tuple(dict.fromkeys(found))
+
+
+def _hub_name(text: str) -> str:
+    name = text.rpartition("/")[2].lower()
+    return re.sub(r"^(resnet|vgg)(\d)", r"\1-\2", name)
+
+
+def program(reading: Reading) -> Train | None:
+    """The user's own program or image, when the goal names one."""
+    for n in reading.kinds("command"):
+        return Train(kind="command", value=reading[n].text)
+    for n in reading.kinds("program"):
+        before = reading.get(n - 1)
+        runner = before is not None and before.text.lower() in ("python", "python3", "bash", "sh")
+        value = f"{before.text} {reading[n].text}" if before is not None and runner else reading[n].text
+        return Train(kind="command", value=_with_flags(reading, n, value))
+    for n in reading.kinds("image"):
+        return Train(kind="image", value=reading[n].text)
+    return None
+
+
+def _with_flags(reading: Reading, at: int, value: str) -> str:
+    tail = re.match(r"(?:\s+--?[A-Za-z][\w-]*(?:[ =][\w./-]+)?)+", reading.text[reading[at].end :])
+    if tail:
+        end = reading[at].end + tail.end()
+        reading.claim(*(n for n in range(at, len(reading)) if reading[n].start < end))
+        value += tail.group().rstrip(".,")
+    if value.endswith(".py") and not value.startswith("python"):
+        value = f"python {value}"
+    return value if value.startswith(("python", "bash", "sh", "./")) or " " in value else value
+
+
+def _called(reading: Reading) -> str | None:
+    """`a model called churn`, `取名 churn`."""
+    for cue in reading.where("named"):
+        before = reading.get(cue - 1)
+        after = reading.get(cue + 1)
+        about_column = any(reading[n].means("label") or reading[n].means("column") for n in range(max(0, cue - 3), cue))
+        if after is None or about_column or before is None and cue:
+            continue
+        if after.kind in ("quoted", "word") and _NAME.match(after.text):
+            return after.text
+    return None
+
+
+def _plain(entity: Entity | None) -> bool:
+    if entity is None or entity.text.lower() in _ADJECTIVES:
+        return False
+    if entity.kind == "quoted":
+        return True
+    if entity.kind in ("word", "checkpoint"):
+        return bool(_NAME.match(entity.text))
+    if entity.kind != "term" or not _NAME.match(entity.text):
+        return False
+    strong = (
+        "det",
+        "filler",
+        "article",
+        "env",
+        "strategy",
+        "and",
+        "or",
+        "family",
+        "neg",
+        "cmp",
+        "from",
+        "numword",
+        "backend",
+        "comparand",
+        "abort",
+        "best",
+    )
+    return not any(k in entity.readings for k in strong) and not entity.means("noun")
+
+
+def _beside_noun(reading: Reading, *, trained: bool) -> str | None:
+    """A quoted name beside `model` or `classifier`; for existing things also a plain word."""
+    for at in reading.where("noun"):
+        for n in (at + 1, at - 1):
+            entity = reading.get(n)
+            if entity is not None and entity.kind == "quoted" and reading.free(n) and _NAME.match(entity.text):
+                return entity.text
+    if trained:
+        return _trained_name(reading)
+    return None
+
+
+def _trained_name(reading: Reading) -> str | None:
+    """`Train xray-net with`, `retrain the insurance model`: a name, not a description."""
+    for at in (*reading.where("act", "train"), *reading.where("act", "retrain")):
+        after, second = reading.get(at + 1), reading.get(at + 2)
+        if after is None:
+            continue
+        if after.kind in ("word", "quoted") and _NAME.match(after.text) and after.text.lower() not in _ADJECTIVES:
+            if (
+                after.kind == "quoted"
+                and reading.free(at + 1)
+                or "-" in after.text
+                and second is not None
+                and second.means("from")
+            ):
+                return after.text
+        existing = reading[at].means("act", "retrain") or after.text.lower() in ("our", "my")
+        third = reading.get(at + 3)
+        if (
+            existing
+            and after.means("det")
+            and _plain(second)
+            and second is not None
+            and third is not None
+            and third.means("noun")
+        ):
+            return second.text
+        if existing and _plain(after) and after.kind in ("word", "quoted"):
+            return after.text
+    return None
+
+
+def _topic(reading: Reading) -> str | None:
+    """`a churn classifier`, `流失预测模型`: what the model is about."""
+    for at in (*reading.where("noun", "model"), *reading.where("task")):
+        for n in (at - 1, at - 2):
+            entity = reading.get(n)
+            if entity is None or reading.clause(n) != reading.clause(at):
+                break
+            if entity.kind == "word" and _plain(entity) and len(entity.text) > 2:
+                return entity.text
+            if entity.kind == "han" and len(entity.text) >= 2:
+                return entity.text.removeprefix("的")
+            if n == at - 1 and not (entity.means("task") or entity.means("act", "predict")):
+                break
+    return None
+
+
+def _thing_name(reading: Reading, artefacts: list[str], task: str) -> str | None:
+    if artefacts and task not in ("compare",):
+        return re.split(r"[:@]", artefacts[0])[0]
+    if artefacts:
+        names = {re.split(r"[:@]", a)[0] for a in artefacts}
+        return names.pop() if len(names) == 1 else None
+    if task in ("cleanup", "estimate", "prepare"):
+        quoted = [n for n in reading.kinds("quoted") if reading.free(n)]
+        return reading[quoted[0]].text if quoted and task == "cleanup" else None
+    for find in (_quoted_name, _called, _noun_name, _object_name, _version_name):
+        name = find(reading)
+        if name is not None:
+            return name
+    return None
+
+
+def _quoted_name(reading: Reading) -> str | None:
+    for n in reading.kinds("quoted"):
+        near_label = reading.near(n, "label", before=2, after=2) or reading.near(n, "namespace", before=2, after=1)
+        if reading.free(n) and near_label is None:
+            return reading[n].text
+    return None
+
+
+def _noun_name(reading: Reading) -> str | None:
+    """`the checkout endpoint`, `ranking 服务`, `endpoint foo`."""
+    nouns = sorted(reading.where("noun"), key=lambda n: (not reading[n].means("noun", "endpoint"), n))
+    for at in nouns:
+        before, after = reading.get(at - 1), reading.get(at + 1)
+        if before is not None and before.text == "的":
+            before = reading.get(at - 2)
+        serves = reading[at].means("noun", "endpoint") and before is not None
+        if before is not None and reading[at].start - before.end <= 2:
+            if _plain(before) or serves and before.means("noun", "model") and before.text not in ("model", "模型"):
+                return before.text
+        if after is not None and after.kind in ("word", "quoted") and _plain(after) and not after.means("unit"):
+            return after.text
+        if before is not None and before.means("noun") and _plain(reading.get(at - 2)):
+            return reading[at - 2].text
+    return None
+
+
+def _object_name(reading: Reading) -> str | None:
+    """The object of the verb: `deploy fraud to`, `把 ranking 扩到`."""
+    for at, entity in enumerate(reading.entities):
+        if not entity.means("act") and entity.text not in ("把", "将", "给", "让", "对"):
+            continue
+        for n in (at + 1, at + 2, at + 3, at + 4):
+            after = reading.get(n)
+            if after is None or after.kind == "punct":
+                break
+            if after.kind in ("word", "quoted") and _plain(after):
+                return after.text
+            passes = any(
+                k in after.readings for k in ("det", "article", "comparand", "env", "filler", "act", "strategy")
+            )
+            if not passes and after.kind != "han":
+                break
+    for at, entity in enumerate(reading.entities):
+        if entity.kind == "word" and _plain(entity) and not entity.text[0].isupper() and not reading.text.isascii():
+            return entity.text
+    return None
+
+
+def _version_name(reading: Reading) -> str | None:
+    for at in reading.kinds("version"):
+        before = reading.get(at - 1)
+        if _plain(before) and before is not None:
+            return before.text
+    return None
+
+
+def _version(reading: Reading) -> str | None:
+    for at in reading.kinds("version"):
+        return reading[at].text
+    for at in reading.where("version", "word"):
+        for n in (at + 1, at - 1):
+            entity = reading.get(n)
+            if entity is not None and entity.kind == "number" and entity.exact and reading.free(n):
+                reading.claim(n)
+                return f"v{entity.text}"
+    return None

@@ -1,0 +1,294 @@
+"""What kind of work a part is, what it is about, and by which models.
+
+Training wins over everything done to existing things, because a goal that trains says so; among the others the first
+verb that is neither negated nor conditional decides.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from agent.brain.rules.reading import Reading
+from tools.metrics import metric
+
+_THINGS: Final = ("rollback", "deploy", "scale", "watch", "cleanup", "compare", "evaluate", "prepare", "diagnose")
+_KINDS: Final = (
+    "token-classification", "text-classification", "image-classification", "causal-lm", "clustering", "recommendation",
+    "forecasting", "regression", "classification",
+)  # fmt: skip
+_REGRESSORS: Final = ("linear_regression", "ridge", "lasso")
+_CLASSIFIERS: Final = ("logistic_regression", "naive_bayes")
+_LM: Final = re.compile(
+    r"^(?:[\w-]+/)?(?:llama|meta-llama|mistral|mixtral|qwen|phi|gemma|gpt|falcon|bloom|opt|pythia|deepseek|tinyllama|codellama|starcoder|chatglm|baichuan|smollm|stablelm|olmo|yi)",
+    re.IGNORECASE,
+)
+_VISION: Final = re.compile(
+    r"^(?:[\w-]+/)?(?:resnet|vit|efficientnet|mobilenet|convnext|densenet|vgg|swin|deit|inception)", re.IGNORECASE
+)
+_TEXT: Final = re.compile(r"bert|electra|xlnet|ernie|deberta", re.IGNORECASE)
+_IMAGES: Final = re.compile(
+    r"(?<![a-z])(?:images?|imgs?|photos?|pictures?|x-?rays?|scans?|mri|mnist|cifar\w*)(?![a-z])|xray", re.IGNORECASE
+)
+_SCALES: Final = re.compile(r"scal|upscale|downscale|扩|缩|伸缩", re.IGNORECASE)
+_NUMERIC_METRICS: Final = ("regression", "forecasting")
+_BUNDLED_NUMBERS: Final = ("diabetes", "california_housing", "linnerud")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """The task, and whether something is to be served afterwards."""
+
+    task: str | None
+    serves: bool
+    assumed: str | None = None
+
+
+def intent(reading: Reading) -> Intent:
+    """What the part asks for; `task` is None when it does not say."""
+    serves = bool(_positive(reading, "deploy")) and not reading.where("onlytrain")
+    if _positive(reading, "estimate"):
+        return Intent(task="estimate", serves=False)
+    if _trains(reading):
+        task, assumed = _model_task(reading)
+        return Intent(task=task, serves=serves, assumed=assumed)
+    thing = _thing(reading)
+    if thing is not None:
+        return Intent(task=thing, serves=thing == "deploy")
+    if _learns(reading):
+        task, assumed = _model_task(reading)
+        return Intent(task=task, serves=serves, assumed=assumed)
+    if _counts(reading):
+        return Intent(task="scale", serves=False)
+    return Intent(task=None, serves=False)
+
+
+def _positive(reading: Reading, act: str) -> list[int]:
+    """Verbs that are wanted: not negated, and not what happens on a condition."""
+    return [n for n in reading.where("act", act) if not reading.negated(n) and not _on_condition(reading, n)]
+
+
+def _on_condition(reading: Reading, at: int) -> bool:
+    """`roll back if`, `如果…就回滚`, `出现漂移就重新训练`."""
+    entity = reading[at]
+    if not (entity.means("abort") or entity.means("act", "retrain", "rollback", "cleanup")):
+        return False
+    if reading.sentence_has(at, "cond", "if", "unless", "otherwise"):
+        return True
+    before = [reading.get(n) for n in (at - 1, at - 2, at - 3)]
+    then = any(e is not None and e.means("cond", "then") for e in before)
+    return then and reading.sentence_has(at, "cmp") or then and reading.sentence_has(at, "retrain_on")
+
+
+def _trains(reading: Reading) -> bool:
+    verbs = [n for n in _positive(reading, "train") if not _adjective(reading, n)]
+    if verbs:
+        return not _names_thing_first(reading, verbs[0])
+    again = [n for n in _positive(reading, "retrain") if not _positive(reading, "watch")]
+    if again:
+        return True
+    return (
+        bool(reading.where("family"))
+        and not _existing(reading)
+        and not _first_thing(reading, "deploy", "scale", "watch")
+    )
+
+
+def _adjective(reading: Reading, at: int) -> bool:
+    """`the trained model`, `training time`, `训练好的模型` are no orders to train."""
+    text = reading[at].text.lower()
+    after = reading.get(at + 1)
+    if text in ("trained", "tuned", "fitted", "fine tuned", "fine-tuned") and after is not None:
+        return after.means("noun") or reading.get(at - 1) is not None and reading[at - 1].means("det")
+    if text == "try" and not reading.where("family"):
+        return True
+    if text in ("训练", "微调") and after is not None and after.text.startswith(("好", "完", "出")):
+        return True
+    return after is not None and after.text.lower() in ("time", "data", "set", "cost", "集", "数据", "时间")
+
+
+def _names_thing_first(reading: Reading, train: int) -> bool:
+    watches = [n for n in _positive(reading, "watch") if n < train]
+    return bool(watches) and not reading.kinds("data")
+
+
+def _existing(reading: Reading) -> bool:
+    return bool(reading.kinds("artefact", "model_file"))
+
+
+def _first_thing(reading: Reading, *acts: str) -> bool:
+    return any(_positive(reading, act) for act in acts) and not reading.kinds("data")
+
+
+def _thing(reading: Reading) -> str | None:
+    if _complains(reading):
+        return "diagnose"
+    found: list[tuple[int, str]] = []
+    for act in _THINGS:
+        found += [(n, act) for n in _positive(reading, act) if _stands(reading, n, act)]
+    found.sort()
+    if not found:
+        return None
+    first = found[0][1]
+    acts = {act for _, act in found}
+    if first == "evaluate" and "compare" in acts:
+        return "compare"
+    if first in ("evaluate", "watch") and "deploy" in acts:
+        return "deploy"
+    if first == "deploy" and "rollback" in acts and not reading.kinds("artefact", "version", "model_file"):
+        return "rollback"
+    return first
+
+
+def _complains(reading: Reading) -> bool:
+    asked = [n for n in reading.where("act", "diagnose") if not reading.negated(n)]
+    return bool(asked)
+
+
+def _stands(reading: Reading, at: int, act: str) -> bool:
+    """Whether a verb with several uses is meant as this one."""
+    if act == "watch":
+        return reading.near(at, "step", before=3, after=3) is None
+    if act == "deploy":
+        return reading[at].text.lower() not in ("serving", "live", "release")
+    if act == "evaluate":
+        return _opens_clause(reading, at) and not _learns_strongly(reading)
+    if act == "scale" and not _SCALES.match(reading[at].text) and not _counts(reading):
+        return False
+    if act in ("prepare", "scale"):
+        return not _learns_strongly(reading)
+    if act == "cleanup":
+        return not (reading[at].means("dropcol") and bool(reading.kinds("data")))
+    if act == "compare":
+        return not reading.where("family")
+    return True
+
+
+def _counts(reading: Reading) -> bool:
+    return bool(reading.where("replicas") or reading.dims("replica", free=False))
+
+
+def _opens_clause(reading: Reading, at: int) -> bool:
+    """`evaluate model:v3` is an order; `the rest is test` is not."""
+    before = [reading[n] for n in reading.in_clause(at) if n < at]
+    polite = (
+        "please",
+        "can",
+        "could",
+        "you",
+        "i",
+        "want",
+        "to",
+        "let",
+        "us",
+        "then",
+        "and",
+        "请",
+        "帮我",
+        "帮",
+        "我",
+        "先",
+    )
+    return all(e.text.lower() in polite or e.means("filler") or e.kind == "artefact" for e in before)
+
+
+def _learns_strongly(reading: Reading) -> bool:
+    predicts = _positive(reading, "predict")
+    return bool(predicts) and bool(reading.kinds("data")) and not _existing(reading)
+
+
+def _learns(reading: Reading) -> bool:
+    if _positive(reading, "predict") or reading.where("task") or reading.where("family"):
+        return True
+    if any(reading[n].means("act", "predict") for n in range(len(reading))):
+        return True
+    known = reading.kinds("data", "checkpoint") or reading.where("bundled") or reading.where("label")
+    scored = [n for n in reading.where("metric") if _tasks(reading, n)]
+    return bool(known and (scored or reading.where("label"))) or bool(scored)
+
+
+def _tasks(reading: Reading, at: int) -> tuple[str, ...]:
+    known = metric(reading[at].readings.get("metric", ""))
+    return known.tasks if known is not None else ()
+
+
+def _model_task(reading: Reading) -> tuple[str, str | None]:
+    """The model task and, where nothing in the goal decides, what was assumed."""
+    said = {reading[n].readings["task"] for n in reading.where("task") if not reading.negated(n)}
+    metrics = [_tasks(reading, n) for n in reading.where("metric")]
+    narrow = next((t[0] for t in metrics if len(t) == 1), None)
+    special = _special(reading, said, narrow)
+    if special is not None:
+        return special, None
+    if "forecasting" in said and _over_time(reading):
+        return "forecasting", None
+    numbers = any(set(t) & set(_NUMERIC_METRICS) for t in metrics if t)
+    classes = any("classification" in t for t in metrics)
+    families = {reading[n].readings["family"] for n in reading.where("family")}
+    if "regression" in said and "classification" not in said or numbers and not classes:
+        return "regression", None
+    if "classification" in said or classes:
+        return "classification", None
+    return _guess(reading, families)
+
+
+def _special(reading: Reading, said: set[str], narrow: str | None) -> str | None:
+    for kind in _KINDS[:3]:
+        if kind in said and not (kind == "text-classification" and _tabular(reading)):
+            return kind
+    checkpoints = [reading[n].text for n in reading.kinds("checkpoint")]
+    if any(_VISION.match(c) for c in checkpoints) or _pictures(reading):
+        return "image-classification"
+    if any(_TEXT.search(c) for c in checkpoints):
+        return "text-classification"
+    if "causal-lm" in said or any(_LM.match(c) for c in checkpoints):
+        return "causal-lm"
+    if narrow is not None and narrow not in ("image-classification",):
+        return narrow
+    for kind in ("clustering", "recommendation"):
+        if kind in said and not (kind == "clustering" and "classification" in said):
+            return kind
+    return None
+
+
+def _tabular(reading: Reading) -> bool:
+    return "tabular" in reading.text.lower() or "表格" in reading.text
+
+
+def _pictures(reading: Reading) -> bool:
+    places = [reading[n].text for n in reading.kinds("data", "word", "quoted", "program")]
+    files = [p for p in places if re.search(r"\.(?:csv|parquet|jsonl)$", p)]
+    return not files and any(_IMAGES.search(p) for p in places)
+
+
+def _over_time(reading: Reading) -> bool:
+    """`forecast` alone is prediction; with a time column, a rhythm or a horizon it is forecasting."""
+    words = reading.where("task", "forecasting")
+    return bool(words) and (
+        bool(reading.where("column", "date")) or any(reading[n].text.lower() not in ("预测未来",) for n in words)
+    )
+
+
+def _guess(reading: Reading, families: set[str]) -> tuple[str, str | None]:
+    bundled = {reading[n].readings["bundled"] for n in reading.where("bundled")}
+    bundled |= {reading[n].text.removeprefix("sklearn:") for n in reading.kinds("data")}
+    if families & set(_REGRESSORS) or bundled & set(_BUNDLED_NUMBERS):
+        return "regression", None
+    if families & set(_CLASSIFIERS) or any(e.text.startswith("sklearn:") for e in reading.entities):
+        return "classification", None
+    if "kmeans" in families:
+        return "clustering", None
+    labels = [e for e in reading.entities if e.means("numeric") or _numeric_name(e.text)]
+    if labels:
+        return "regression", f"`{labels[0].text}` reads like a number, so this is taken as regression"
+    return "classification", "the goal names neither a metric nor the kind of model; classification is assumed"
+
+
+def _numeric_name(text: str) -> bool:
+    return bool(
+        re.search(
+            r"(?:^|_)(?:price|amount|cost|revenue|sales|minutes|hours|days|seconds|count|qty|quantity|usd|kwh|mw|km|value|total|income|salary|rent|age|duration)(?:_|$)",
+            text.lower(),
+        )
+    )

@@ -1,0 +1,91 @@
+"""What keeps a contract alive after the rollout: watching, its rhythm, and when to train again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.brain.rules.reading import Reading
+from agent.contract import Upkeep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """Whether something is watched, how often, and for how long."""
+
+    watches: bool
+    every_s: float | None = None
+    for_s: float | None = None
+
+
+def rhythm(reading: Reading, task: str, *, serves: bool) -> Rhythm:
+    """Claims the durations of watching; to be called before metrics are aligned."""
+    seen = [n for n in reading.where("act", "watch") if not reading.negated(n) and not _watches_step(reading, n)]
+    again = [n for n in reading.where("act", "retrain") if not reading.negated(n)]
+    if task != "watch" and not (seen and serves) and not (again and (serves or _rhythmic(reading, again))):
+        return Rhythm(watches=False)
+    return Rhythm(watches=True, every_s=_every(reading), for_s=_lasting(reading))
+
+
+def standing(reading: Reading, seen: Rhythm, breached: tuple[str, ...]) -> Upkeep | None:
+    """The upkeep the goal asks for. `breached` are the metrics whose breach asks for a new training."""
+    causes = _causes(reading, breached)
+    if not seen.watches and not causes:
+        return None
+    return Upkeep.model_validate({"watch": True, "every_s": seen.every_s, "retrain_on": causes, "for_s": seen.for_s})
+
+
+def _rhythmic(reading: Reading, verbs: list[int]) -> bool:
+    return any(reading.near(n, "every", before=4, after=4) is not None for n in verbs)
+
+
+def _watches_step(reading: Reading, at: int) -> bool:
+    """`watch each step for ten minutes` is part of the rollout."""
+    return reading.near(at, "step", before=3, after=3) is not None
+
+
+def _causes(reading: Reading, breached: tuple[str, ...]) -> list[str]:
+    found = ["drift" if name == "drift_psi" else "breach" for name in breached]
+    for verb in reading.where("act", "retrain"):
+        if reading.negated(verb):
+            continue
+        conditional = any(reading[n].means("cond") for n in reading.in_sentence(verb))
+        for n in reading.in_sentence(verb):
+            if reading[n].means("retrain_on") and (conditional or abs(n - verb) <= 4):
+                found.append(reading[n].readings["retrain_on"])
+            elif (
+                reading[n].means("every")
+                and abs(n - verb) <= 3
+                and reading.clause(n) == reading.clause(verb)
+                and not reading[n].means("every", "unit")
+            ):
+                found.append("schedule")
+            elif reading[n].dim == "duration" and abs(n - verb) <= 3 and reading[n - 1].means("every", "unit"):
+                found.append("schedule")
+    return list(dict.fromkeys(found))
+
+
+def _every(reading: Reading) -> float | None:
+    for at in reading.where("every"):
+        if reading[at].means("every", "unit"):
+            after = reading.get(at + 1)
+            if after is not None and after.dim == "duration" and reading.free(at + 1):
+                reading.claim(at + 1)
+                return after.number
+        elif not reading.near(at, "budget", before=6, after=6) and not _priced(reading, at):
+            return float(reading[at].readings["every"])
+    return None
+
+
+def _priced(reading: Reading, at: int) -> bool:
+    return any(reading[n].dim == "money" and abs(n - at) <= 4 for n in reading.in_clause(at))
+
+
+def _lasting(reading: Reading) -> float | None:
+    for at in reading.dims("duration"):
+        before = [e for e in (reading.get(at - 1), reading.get(at - 2)) if e is not None]
+        cued = any(e.means("watchfor") for e in before) and not any(e.means("cmp") for e in before)
+        object_of = reading.near(at, "act", "watch", before=6, after=2) is not None
+        if (cued or object_of) and not any(e.means("every") for e in before[:1]):
+            reading.claim(at)
+            return reading[at].number
+    return None
