@@ -46,8 +46,9 @@ def render(document: RunDocument) -> str:
 
 
 def _said(text: str) -> str:
-    """Outside text in a sentence or a cell."""
-    return _MARKUP.sub(r"\\\1", outside(text))
+    """Outside text in a sentence or a cell. Pairs of backticks stay: within them nothing is markup."""
+    pieces = re.split(r"`([^`]*)`", outside(text))
+    return "".join(_code(p) if i % 2 else _MARKUP.sub(r"\\\1", p) for i, p in enumerate(pieces))
 
 
 def _code(text: str) -> str:

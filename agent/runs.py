@@ -17,7 +17,7 @@ from agent.documents import ClauseVerdict, Event, RunDocument, RunLine, RunList,
 from agent.errors import Fault, InvalidRequest, NoSuchRun
 from agent.plan import Plan, total
 from agent.record import owner
-from agent.record.store import Store
+from agent.record.store import RunRow, Store
 from agent.report import compose
 from agent.sentences import sentence
 from agent.settings import Settings
@@ -86,7 +86,7 @@ class Runs:
             runs=tuple(
                 RunLine(
                     id=row.id,
-                    status=cast(Status, row.status),
+                    status=_status(row),
                     goal=row.goal,
                     started=stamp(row.started),
                     spent_usd=(row.settled + row.overrun) / MICRO,
@@ -178,6 +178,12 @@ class Runs:
     @property
     def _file(self) -> Path:
         return self._settings.home / "goalkeeper.db"
+
+
+def _status(row: RunRow) -> Status:
+    """As stored, except that a run whose process has gone waits to be resumed."""
+    stale = row.status in ("planning", "running") and (row.owner is None or owner.gone(row.owner))
+    return "waiting" if stale else cast(Status, row.status)
 
 
 def document(run: Run, report: RunReport) -> RunDocument:

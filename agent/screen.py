@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from agent.clock import Clock
-from agent.documents import RunView
+from agent.documents import RunView, Status
 from agent.state import CallState, Run
 from agent.view import view
 from tools.dispatch import Dispatcher
@@ -35,7 +35,7 @@ class Screen:
         if self._watch is None or (not force and now - self._shown < SHOW_EVERY_S):
             return
         self._shown = now
-        status = "done" if run.report is not None else "waiting" if run.pending else "running"
+        status: Status = "done" if run.report is not None else "waiting" if run.pending else "running"
         self._watch(view(run, status=status, now=now, progress=self._progress))
 
     def follow(self, state: CallState, dispatcher: Dispatcher) -> bool:

@@ -136,6 +136,7 @@ class Session(Runs):
             screen = Screen(watch, self._clock)
             book.watch = screen.journal
             world = self._world(book)
+            book.status("running")
             while True:
                 decision = activate(
                     world, revise=lambda d: self._revise(book, d), finish=lambda d: self._finish(book, d)

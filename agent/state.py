@@ -7,9 +7,9 @@ was killed at any instant is what its journal says.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from agent.contract import Contract, Refusal
 from agent.documents import ApprovalAsked, Feasibility, Pending, RunReport
@@ -294,7 +294,7 @@ def _finish(run: Run, record: Finished, seq: int, at: float) -> None:
     run.report = record.report
 
 
-_FOLD = {
+_FOLD: dict[str, Callable[[Run, Any, int, float], None]] = {
     "goal": _goal,
     "contract": _contract,
     "survey": _survey,

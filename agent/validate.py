@@ -92,11 +92,9 @@ def _stands_for_reference(args: Any, loc: tuple[int | str, ...]) -> bool:
     for key in loc:
         if isinstance(value, dict) and REF in value:
             return True
-        if (isinstance(value, dict) and key in value) or (
-            isinstance(value, list | tuple) and isinstance(key, int) and key < len(value)
-        ):
+        try:
             value = value[key]
-        else:
+        except (KeyError, IndexError, TypeError):
             return False
     return isinstance(value, dict) and REF in value
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -17,6 +17,7 @@ LIMIT_MB = 120.0
 GOAL = "Classify sklearn:breast_cancer with a random forest, search 300 trials, accuracy at least 0.9"
 JOB = "tools.recipes.train"
 START_S = 60.0
+END_S = 30.0
 SETTLE_S = 1.0
 """Waited out after the job was first seen, so that the start of the job is not what is measured."""
 EVERY_S = 0.2
@@ -38,9 +39,7 @@ def bench_memory(repeats: int = 15) -> Measurement:
             sizes = [_resident_mb(agent.pid) for _ in range(repeats)]
             peak = _status_mb(agent.pid, "VmHWM")
         finally:
-            agent.send_signal(signal.SIGINT)
-            agent.wait()
-            _clear(environment)
+            _end(agent, environment)
     waiting = Series.of("resident while a job runs", "MB", sizes)
     return Measurement(
         name="memory",
@@ -83,12 +82,13 @@ def _status_mb(pid: int, field: str) -> float:
     raise RuntimeError("the agent ended while it was measured")
 
 
-def _clear(environment: Mapping[str, str]) -> None:
-    """End what the run holds. The sweeper needs neither the agent nor its store."""
-    subprocess.run(
-        [*goalkeeper(), "sweep", "--release"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
+def _end(agent: subprocess.Popen[bytes], environment: Mapping[str, str]) -> None:
+    """Cancel the run, so that the agent itself ends its job, and wait until it has."""
+    listed = subprocess.run([*goalkeeper(), "runs", "--json"], env=environment, capture_output=True, check=True)
+    for run in json.loads(listed.stdout)["runs"]:
+        subprocess.run([*goalkeeper(), "cancel", run["id"]], env=environment, capture_output=True, check=True)
+    try:
+        agent.wait(END_S)
+    except subprocess.TimeoutExpired:
+        agent.kill()
+        raise

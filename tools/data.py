@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from tools import jobs
-from tools.errors import Failed
+from tools.errors import Cause, Failed
 from tools.recipes.probe_records import Probe, ProbeArgs
 from tools.recipes.records import PrepareArgs, PrepareResult
 from tools.tool import Done, Effect, Outcome, Running, Site, Tool
@@ -27,7 +27,7 @@ def _probe(args: ProbeArgs, site: Site) -> Outcome:
         raise Failed(f"{args.source} could not be read within {limit:g} s", cause="timeout") from error
     if ran.returncode != 0:
         last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        cause = "missing_dependency" if "ModuleNotFoundError" in last else "unknown"
+        cause: Cause = "missing_dependency" if "ModuleNotFoundError" in last else "unknown"
         raise Failed(f"{args.source} could not be looked at: {last}", cause=cause)
     try:
         return Done(result=Probe.model_validate(json.loads(ran.stdout)).model_dump(mode="json"))

@@ -119,9 +119,13 @@ class Dispatcher:
     def staleness_s(self, call: Call) -> float:
         """How long the backend's lists may lie about what this call made."""
         backend = self._backend
-        ports = {"jobs": backend.jobs, "serving": backend.serving, "machines": backend.compute}
-        port = ports.get(_tool(call.tool).uses or "")
-        return 0.0 if port is None or port.promise.atomic else port.promise.staleness_s
+        promises = {
+            "jobs": backend.jobs.promise,
+            "serving": backend.serving.promise,
+            "machines": backend.compute.promise,
+        }
+        promise = promises.get(_tool(call.tool).uses or "")
+        return 0.0 if promise is None or promise.atomic else promise.staleness_s
 
     def stop(self, call: Call, handle: str) -> None:
         """End running work; idempotent."""

@@ -61,7 +61,9 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _amount(text: str) -> float:
-    value = float(parse_number(text))
+    """Any finite number, also a share in percent or a word."""
+    sign = -1.0 if text.startswith(("-", "−")) else 1.0
+    value = float(text) if _is_number(text) else sign * parse_number(text.lstrip("+-−").lstrip())
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is not a finite number")
     return value
@@ -83,8 +85,7 @@ def _count(text: str) -> int:
 
 
 def _money(text: str) -> float:
-    value = float(text) if _is_number(text) else parse_money(text)
-    return _some(str(value)) if not math.isfinite(value) or value < 0 else value
+    return _some(text) if _is_number(text) else parse_money(text)
 
 
 def _seconds(text: str) -> float:
@@ -159,7 +160,7 @@ def _clause_fields(sheet: Sheet, node: Node, spot: Spot) -> object:
     if {"value", "relative"} <= values.keys():
         sheet.fault(node.at, spot, "has both `value` and `relative`", "keep one")
     known = METRICS.get(metric)
-    defaults: dict[str, object] = {"id": "", "value": None, "where": known.where if known else "holdout"}
+    defaults: dict[str, object] = {"id": "", "value": None, "where": known.where if known else "live"}
     if isinstance(text := values.get("value"), str) and (known is None or known.unit != "version"):
         values["value"] = _threshold(sheet, node, spot, f"{metric} {values.get('op', '>=')} {text}")
     clause = build(sheet, node, spot, Clause, defaults | values)

@@ -140,7 +140,7 @@ def _parts(sheet: Sheet, root: Entries) -> tuple[StatedPart, ...]:
         at = spot.item(index)
         sheet.said(item.at, at)
         values = entries(sheet, item, at, PART)
-        parts.append(StatedPart.model_validate(values or {}))
+        parts.append(_part(values or {}))
     return tuple(parts)
 
 
@@ -149,4 +149,14 @@ def _top(sheet: Sheet, top: Entries) -> tuple[StatedPart, ...]:
     if not top.entries:
         return ()
     values = entries(sheet, top, Spot(canon="parts.0"), PART) or {}
-    return (StatedPart.model_validate(values),)
+    return (_part(values),)
+
+
+def _part(values: dict[str, object]) -> StatedPart:
+    """The part; a metric of one's own with a formula is computed from predictions on the holdout."""
+    part = StatedPart.model_validate(values)
+    if part.clauses is None or not part.metrics:
+        return part
+    own = {f"custom:{name}" for name in part.metrics}
+    clauses = tuple(c.model_copy(update={"where": "holdout"}) if c.metric in own else c for c in part.clauses)
+    return part.model_copy(update={"clauses": clauses})

@@ -13,6 +13,7 @@ from recipe_shop import Shop, write
 from sklearn import datasets
 
 from evals.data import generate
+from tools.errors import NotFound, Refused
 from tools.ports import Failure, Progress
 from tools.recipes import bundled, program
 from tools.recipes.probe import SAMPLE_BYTES, probe
@@ -101,6 +102,8 @@ class Nothing(Record):
         (OSError(28, "No space left on device"), "disk_full"),
         (ModuleNotFoundError("no polars"), "missing_dependency"),
         (PermissionError("no"), "permission"),
+        (NotFound("no model"), "data_missing"),
+        (Refused("a foreign callable"), "data_invalid"),
         (ZeroDivisionError("oops"), "unknown"),
     ],
 )

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from tools.errors import Cause
+from tools.errors import Cause, Invalid, NotFound, Refused
 from tools.ports import Failure, Progress
 from tools.recipes.faults import BadInput, Fault
 from tools.recipes.records import Inputs
@@ -86,8 +86,10 @@ def _cause(error: Exception) -> Cause:
             return "missing_dependency"
         case PermissionError():
             return "permission"
-        case FileNotFoundError():
+        case FileNotFoundError() | NotFound():
             return "data_missing"
+        case Invalid() | Refused():
+            return "data_invalid"
         case OSError(errno=errno.ENOSPC):
             return "disk_full"
     return "unknown"

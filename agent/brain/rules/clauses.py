@@ -173,27 +173,24 @@ def _unnamed(reading: Reading, task: str) -> list[tuple[int, Clause]]:
     made: list[tuple[int, Clause]] = []
     for n in reading.dims("rps"):
         reading.claim(n)
-        made.append((n, Clause.model_validate(
-            {"id": "c", "metric": "throughput_rps", "op": ">=", "value": reading[n].number, "where": "live"})))  # fmt: skip
+        made.append((n, _live("throughput_rps", ">=", reading[n].number)))
     for n in reading.dims("duration"):
         if reading[n].means("unit", "duration:0.001") and reading.near(n, "cmp") is not None and task != "diagnose":
             reading.claim(n)
             value = round((reading[n].number or 0.0) * 1000, 9)
-            made.append((n, Clause.model_validate(
-                {"id": "c", "metric": "latency_p95_ms", "op": "<=", "value": value, "where": "live"})))  # fmt: skip
+            made.append((n, _live("latency_p95_ms", "<=", value)))
     return made
+
+
+def _live(name: str, op: str, value: float | None) -> Clause:
+    return Clause.model_validate({"id": "c", "metric": name, "op": op, "value": value, "where": "live"})
 
 
 def _class(reading: Reading, at: int) -> str | None:
     """The class a metric is about: `recall[fraud]`, `recall for class yes`, `fraud 类的召回率`."""
-    after = [reading.get(at + k) for k in range(1, 6)]
-    if after[0] is not None and after[0].text in ("[", "(") and after[1] is not None and after[2] is not None:
-        if (
-            after[2].text in ("]", ")")
-            and after[1].kind in ("word", "quoted", "term", "number", "han")
-            and after[0].text == "["
-        ):
-            return after[1].text
+    opening, name, closing = (reading.get(at + k) for k in (1, 2, 3))
+    if opening is not None and name is not None and closing is not None and (opening.text, closing.text) == ("[", "]"):
+        return name.text
     for n in (*range(at + 1, at + 6), *range(at - 1, max(-1, at - 5), -1)):
         entity = reading.get(n)
         if entity is None or reading.sentence(n) != reading.sentence(at) or not entity.means("class"):
@@ -212,8 +209,7 @@ def _class_name(reading: Reading, cue: int) -> str | None:
         and reading[cue].text.isascii()
         and (
             after.kind in named
-            or after.kind == "term"
-            and after.text.lower() in ("yes", "no", "true", "false", "positive")
+            or (after.kind == "term" and after.text.lower() in ("yes", "no", "true", "false", "positive"))
         )
     ):
         return after.text

@@ -73,12 +73,20 @@ def _after_cue(reading: Reading, cue: int) -> int | None:
         if entity.kind in ("data", "number", "quantity", "artefact", "enum"):
             return None
         if entity.kind == "term" and not entity.means("labelverb"):
-            plain = is_name(entity) and not any(k in entity.readings for k in _STOPS)
+            closed = (after := reading.get(at + 1)) is None or after.kind == "punct"
+            plain = is_name(entity) and ((closed and _noun(entity)) or not any(k in entity.readings for k in _STOPS))
             return at if plain and not _is_cue_for_value(reading, at) else None
         if entity.text == "," and at > cue + 1:
             return None
         at += 1
     return None
+
+
+_NOUNS: Final = ("value", "score", "rate", "level", "mean", "test", "label", "target", "class", "average")
+
+
+def _noun(entity: Entity) -> bool:
+    return entity.text.lower() in _NOUNS
 
 
 def _is_cue_for_value(reading: Reading, at: int) -> bool:

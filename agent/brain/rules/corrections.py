@@ -14,13 +14,29 @@ _MARKS: Final = frozenset(",.;:()-。!?…")
 
 def corrected(found: list[Entity]) -> list[Entity]:
     """The entities as if only the last word had been spoken."""
-    result = list(found)
+    result = _without_origins(found)
     at = 0
     while at < len(result):
         if result[at].means("correction") and _is_marker(result, at):
             result = _apply(result, at)
         at += 1
     return result
+
+
+def _without_origins(found: list[Entity]) -> list[Entity]:
+    """`from 0.9 to 0.93` wants 0.93; what is now is not wanted. A range of replicas keeps both ends."""
+    if any(e.means("autoscale") for e in found):
+        return list(found)
+    gone: set[int] = set()
+    for n in range(1, len(found) - 2):
+        if found[n].number is None or found[n - 1].text.lower() not in ("from", "从", "由"):
+            continue
+        for k in range(n + 1, min(n + 6, len(found) - 1)):
+            goal = found[k + 1]
+            arrives = found[k].text.lower().endswith(("to", "到", "至")) and goal.number is not None
+            if arrives and (goal.dim == found[n].dim or not found[n].dim):
+                gone.update((n - 1, n))
+    return [e for n, e in enumerate(found) if n not in gone]
 
 
 def _is_marker(found: list[Entity], at: int) -> bool:

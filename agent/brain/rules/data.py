@@ -87,12 +87,18 @@ def _known_sets(reading: Reading, uris: list[str]) -> list[tuple[int, str]]:
     told = bool(reading.where("sklearn")) or any(u.startswith("sklearn:") for u in uris)
     for at in reading.where("bundled"):
         beside = reading.near(at, "dataword", before=1, after=3) is not None
-        if told or (beside and not uris):
+        if told or (not uris and (beside or _from_it(reading, at))):
             found.append((at, "sklearn:" + reading[at].readings["bundled"]))
     for at in reading.where("hub"):
         if not uris or any(u.startswith("hf:") for u in uris):
             found.append((at, "hf:" + reading[at].readings["hub"]))
     return found
+
+
+def _from_it(reading: Reading, at: int) -> bool:
+    """`on iris`, `在 iris 上`."""
+    before = reading.get(at - 1)
+    return before is not None and before.text.lower() in ("on", "using", "with", "from", "在", "用")
 
 
 def _label(reading: Reading, uris: list[str], task: str) -> str | None:
@@ -121,7 +127,7 @@ def _for_name(reading: Reading) -> int | None:
             return at + 1
         before = reading.get(at - 1)
         from_data = before is not None and before.kind == "data"
-        if entity.text == "for" and from_data and (after.quoted or "_" in after.text or _lone(reading, at + 1)):
+        if entity.text == "for" and (after.quoted or "_" in after.text or (from_data and _lone(reading, at + 1))):
             return at + 1
     return None
 
@@ -167,7 +173,7 @@ def _role(reading: Reading, at: int, uri: str, task: str, *, first: bool) -> Rol
 def _says_holdout(reading: Reading, at: int) -> bool:
     for n in range(at - 1, max(-1, at - 5), -1):
         entity = reading[n]
-        if entity.kind == "data" or entity.kind == "punct" and entity.text not in ":(":
+        if entity.kind == "data" or (entity.kind == "punct" and entity.text not in ":("):
             return False
         if entity.means("role", "holdout"):
             return True

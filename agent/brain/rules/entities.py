@@ -74,10 +74,13 @@ def entities(tokens: list[Token]) -> list[Entity]:
             first, last = tokens[at], tokens[at + size - 1]
             number = first.number if size == 1 else None
             mark = size == 1 and first.text in _MARKS
+            text = _spelled(tokens[at : at + size])
+            kind: EntityKind = "punct" if mark else "term"
             found.append(
-                Entity(kind="punct" if mark else "term", text=_spelled(tokens[at : at + size]), start=first.start, end=last.end,
-                       readings=readings, number=number, raw=number)
-            )  # fmt: skip
+                Entity(
+                    kind=kind, text=text, start=first.start, end=last.end, readings=readings, number=number, raw=number
+                )
+            )
             at += size
             continue
         found.extend(_plain(tokens[at], words))
@@ -94,7 +97,7 @@ def _spelled(tokens: list[Token]) -> str:
 
 def _longest(words: Lexicon, tokens: list[Token], at: int) -> tuple[int, Mapping[str, str]]:
     """How many tokens the longest phrase at this place covers. A phrase never ends inside a hyphenated word."""
-    if not tokens[at].pieces or tokens[at].kind == "number" and tokens[at].number is None:
+    if not tokens[at].pieces or (tokens[at].kind == "number" and tokens[at].number is None):
         return 0, _NO_READINGS
     for phrase in words.starting(tokens[at].pieces[0]):
         need, size = list(phrase.pieces), 0
@@ -155,10 +158,10 @@ def _runs(found: list[Entity]) -> list[Entity]:
     joined: list[Entity] = []
     for entity in found:
         last = joined[-1] if joined else None
-        if last and entity.kind == last.kind == "han" and last.end == entity.start and entity.text not in _NUMERALS:
-            if last.text[-1] not in _NUMERALS:
-                joined[-1] = Entity(kind="han", text=last.text + entity.text, start=last.start, end=entity.end)
-                continue
+        touching = last is not None and entity.kind == last.kind == "han" and last.end == entity.start
+        if last is not None and touching and not {entity.text, last.text[-1]} & set(_NUMERALS):
+            joined[-1] = Entity(kind="han", text=last.text + entity.text, start=last.start, end=entity.end)
+            continue
         joined.append(entity)
     return joined
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from agent import estimate, judge, rollout, search
 from agent.brain.rules.draft import Draft
 from agent.contract import Clause, Data, Part
+from agent.observe import QUANTILES
 from agent.plan import Range, ref
 from agent.survey import BUNDLED, source_model
 from tools.metrics import metric
@@ -205,7 +206,7 @@ def watch(
     round_: int,
 ) -> str:
     thresholds = sorted(
-        {float(c.value) for c in d.part.clauses if c.metric in judge.QUANTILES and isinstance(c.value, int | float)}
+        {float(c.value) for c in d.part.clauses if c.metric in QUANTILES and isinstance(c.value, int | float)}
     )
     args: Json = {
         "endpoint": d.endpoint,

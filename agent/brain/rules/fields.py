@@ -50,7 +50,7 @@ def _by_name(text: str) -> Clause | None:
         return None
     name, op, written = match.groups()
     known = metric(name)
-    if known is None and not name.startswith("custom:") or known is not None and known.unit not in _BY_NAME:
+    if (known is None and not name.startswith("custom:")) or (known is not None and known.unit not in _BY_NAME):
         return None
     unit = known.unit if known is not None else "ratio"
     parsers: dict[str, Callable[[str], float]] = {"usd": parse_money, "s": parse_duration}

@@ -46,9 +46,10 @@ class Lexicon:
     def __init__(self, tables: dict[str, dict[str, str]]) -> None:
         self._by_first: dict[str, list[Phrase]] = {}
         self.splits: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self.generic = frozenset(tables.get("generic", {}).get("generic", "").split(" | "))
         found: dict[tuple[str, ...], dict[str, str]] = {}
         for kind, values in tables.items():
-            for value, phrases in values.items():
+            for value, phrases in values.items() if kind != "generic" else ():
                 self._add(kind, value, phrases, found)
         for key, readings in found.items():
             self._by_first.setdefault(key[0], []).append(Phrase(pieces=key, readings=readings))

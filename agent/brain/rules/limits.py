@@ -61,9 +61,8 @@ def _bare(reading: Reading) -> Budget:
     for cue in reading.where("budget"):
         for n in (cue + 1, cue + 2, cue + 3):
             entity = reading.get(n)
-            if (
-                entity is None
-                or reading.clause(n) != reading.clause(cue)
+            if entity is None or (
+                reading.clause(n) != reading.clause(cue)
                 and reading.get(cue + 1) is not None
                 and reading[cue + 1].text != ":"
             ):
@@ -127,6 +126,8 @@ def deadline(reading: Reading, *, now: float, utc_offset_s: int) -> Deadline:
 def _limits(reading: Reading, at: int) -> bool:
     """Whether a duration nobody else claimed is a limit on the work."""
     before = reading.get(at - 1)
+    if reading[at].means("unit", "duration:0.001"):
+        return False
     if before is not None and (
         before.means("every") or before.text.lower() in ("for", "last", "past", "since", "最近", "过去")
     ):

@@ -6,6 +6,7 @@ It decides pairs; whether a pair is a demand, an abort condition or a symptom is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from agent.brain.rules.entities import Entity
@@ -176,18 +177,17 @@ def _weight(entity: Entity, name: str, *, forward: bool) -> float:
 
 def _share(reading: Reading, found: list[Mention], chosen: dict[int, int]) -> None:
     """`precision and recall of at least 0.9`: a list of metrics shares one figure."""
-    for left, right in reversed(list(zip(found, found[1:], strict=False))):
+    for left, right in reversed(list(pairwise(found))):
         between = reading.between(left.at, right.at)
         joined = bool(between) and all(e.means("and") or e.text in (",", "、", "the", "both", "的") for e in between)
         if not joined or reading.sentence(left.at) != reading.sentence(right.at):
             continue
-        if left.at not in chosen and right.at in chosen and chosen[right.at] > right.at:
-            figure = chosen[right.at]
-            if value_for(left.name, reading[figure]) is not None:
-                chosen[left.at] = figure
-        elif right.at not in chosen and left.at in chosen and chosen[left.at] < left.at:
-            if value_for(right.name, reading[chosen[left.at]]) is not None:
-                chosen[right.at] = chosen[left.at]
+        lone, paired = (left, right) if left.at not in chosen else (right, left)
+        figure = chosen.get(paired.at)
+        if lone.at in chosen or figure is None or (figure > paired.at) != (paired is right):
+            continue
+        if value_for(lone.name, reading[figure]) is not None:
+            chosen[lone.at] = figure
 
 
 def _pronouns(reading: Reading, found: list[Mention], chosen: dict[int, int]) -> None:

@@ -51,7 +51,7 @@ def _texts(reading: Reading, kind: str) -> list[str]:
 
 def _backend(reading: Reading) -> str | None:
     found = [reading[n].readings["backend"] for n in reading.where("backend") if not reading.negated(n)]
-    return found[0] if found else None
+    return next((name for name in ("kubernetes", "aws", "sim", "local") if name in found), None)
 
 
 def _gpus(reading: Reading) -> dict[str, object]:
@@ -109,7 +109,7 @@ def _sizes(reading: Reading) -> dict[str, float]:
     for at in reading.dims("memory"):
         cue = reading.near(at, "memoryword", before=3, after=3)
         device = reading.near(at, "gpuword", "gpu", before=3, after=1)
-        on_gpu = cue is not None and reading[cue].means("memoryword", "gpu") or (device is not None and device < at)
+        on_gpu = (cue is not None and reading[cue].means("memoryword", "gpu")) or (device is not None and device < at)
         if cue is None and not on_gpu:
             continue
         reading.claim(at)
@@ -177,7 +177,7 @@ def _constraints(reading: Reading) -> list[str]:
         found.append("no_gpu")
     if any(reading.negated(n) for n in reading.where("external")):
         found.append("no_external_data")
-    if _ruled_out(reading, "act", "retrain") or _trained_not(reading):
+    if _ruled_out(reading, "act", "retrain"):
         found.append("no_retrain")
     if reading.where("readonly"):
         found.append("read_only")
@@ -186,11 +186,6 @@ def _constraints(reading: Reading) -> list[str]:
 
 def _ruled_out(reading: Reading, kind: str, value: str) -> bool:
     return any(reading.negated(n) == "hard" for n in reading.where(kind, value))
-
-
-def _trained_not(reading: Reading) -> bool:
-    places = [n for n in reading.where("act", "train") if reading[n].text.lower() in ("train", "training", "训练")]
-    return bool(places) and all(reading.negated(n) == "hard" for n in places)
 
 
 def _without_gpu(reading: Reading, at: int) -> bool:

@@ -110,7 +110,8 @@ def chain(d: Draft, fact: str) -> None:
         return
     tool = _provider(d, fact)
     for needed in tool.requires:
-        chain(d, needed)
+        if needed != "data" or d.part.task != "deploy":  # requests for a registered model are registered with it
+            chain(d, needed)
     if tool.name == "register_model" and d.evaluated:
         chain(d, "holdout")  # nothing is served that was not measured
     if tool.name == "extend_lease":

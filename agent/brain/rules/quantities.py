@@ -121,7 +121,7 @@ def _multiplied(found: list[Entity], at: int) -> tuple[float, int, bool]:
 def _chinese(found: list[Entity], at: int) -> tuple[float, int, bool]:
     text, size, best = "", 0, (0.0, 0, False)
     for entity in found[at : at + 12]:
-        if not (entity.kind == "han" and entity.text in _HAN or entity.text == "点" and size):
+        if not ((entity.kind == "han" and entity.text in _HAN) or (entity.text == "点" and size)):
             break
         text, size = text + entity.text, size + 1
         value = numerals.chinese(text)

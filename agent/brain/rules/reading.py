@@ -35,7 +35,7 @@ class Reading:
                 sentence, clause = sentence + 1, clause + 1
             sentences.append(sentence)
             clauses.append(clause)
-            if entity.kind == "punct" and entity.text in _SENTENCE or entity.kind == "enum":
+            if (entity.kind == "punct" and entity.text in _SENTENCE) or entity.kind == "enum":
                 sentence, clause = sentence + 1, clause + 1
             elif entity.kind == "punct" and entity.text in _CLAUSE:
                 clause += 1
@@ -94,12 +94,11 @@ class Reading:
 
     def near(self, at: int, kind: str, *values: str, before: int = 3, after: int = 3) -> int | None:
         """The nearest such reading in the same clause within so many places; None if there is none."""
-        best: int | None = None
-        for n in range(max(0, at - before), min(len(self.entities), at + after + 1)):
-            if n != at and self._clause[n] == self._clause[at] and self.entities[n].means(kind, *values):
-                if best is None or abs(n - at) < abs(best - at):
-                    best = n
-        return best
+        places = range(max(0, at - before), min(len(self.entities), at + after + 1))
+        inside = (n for n in places if n != at and self._clause[n] == self._clause[at])
+        return min(
+            (n for n in inside if self.entities[n].means(kind, *values)), key=lambda n: abs(n - at), default=None
+        )
 
     def negated(self, at: int) -> str | None:
         """`hard` (ruled out), `soft` (not needed) or None, by a negation that governs this place."""
@@ -109,7 +108,7 @@ class Reading:
         steps, here = 0, at - 1
         while here >= 0 and steps < 7:
             entity = self.entities[here]
-            if self._clause[here] != self._clause[at] or entity.kind == "punct" and entity.text != "、":
+            if self._clause[here] != self._clause[at] or (entity.kind == "punct" and entity.text != "、"):
                 return None
             if entity.means("neg"):
                 if entity.means("neg", "near"):

@@ -70,7 +70,7 @@ def _foreign(reading: Reading) -> Refusal | None:
         n for n in (*reading.where("act", "train"), *reading.where("act", "deploy")) if not reading[n].means("topic")
     ]
     told = reading[at].means("topic", "talk")
-    if ours and works or (ours and not told):
+    if (ours and works) or (ours and not told):
         return None
     reason = f"`{reading[at].text}` is no machine-learning work; a goal names a model to train, serve, watch or repair."
     return Refusal(reason=reason, rule="not_ml")

@@ -74,11 +74,8 @@ def _delta(reading: Reading, mention: Mention, found: list[Mention]) -> int | No
             return n
     if not any(reading[n].means("comparand") for n in scope) and not _drop_by(reading, scope):
         return None
-    for n in scope:
-        if reading[n].kind in ("quantity", "number") and reading[n].dim in ("percent", "") and reading.free(n):
-            if reading[n].exact and _beside_comparative(reading, n):
-                return n
-    return None
+    figures = (n for n in scope if reading[n].kind in ("quantity", "number") and reading[n].dim in ("percent", ""))
+    return next((n for n in figures if reading.free(n) and reading[n].exact and _beside_comparative(reading, n)), None)
 
 
 def _is_time(reading: Reading, at: int) -> bool:
@@ -91,7 +88,7 @@ def _beside_comparative(reading: Reading, at: int) -> bool:
         return True
     if before is None:
         return False
-    if before.text.lower() == "by" or before.means("compar") and not before.means("cmp"):
+    if before.text.lower() == "by" or (before.means("compar") and not before.means("cmp")):
         return True
     return before.means("cmp") and second is not None and (second.text.lower() == "by" or second.means("stable"))
 
@@ -132,7 +129,7 @@ def _steady(reading: Reading, mention: Mention, found: list[Mention]) -> bool:
             continue
         if entity.means("stable", "same") and reading.clause(n) == reading.clause(mention.at):
             return True
-        negative = reading.negated(n) is not None or reading.negated(mention.at) is not None and n < mention.at
+        negative = reading.negated(n) is not None or (reading.negated(mention.at) is not None and n < mention.at)
         if entity.means("stable", "stable") and negative:
             return True
     return False

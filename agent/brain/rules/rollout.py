@@ -92,7 +92,7 @@ def _rising(reading: Reading, at: int) -> list[int]:
         if not run or value is not None or entity.means("metric") or entity.means("cond"):
             break
         gap += 0 if entity.text in _SEPARATORS or entity.means("list") else 1
-        if gap > 3 or entity.kind == "punct" and entity.text in ".。!?":
+        if gap > 3 or (entity.kind == "punct" and entity.text in ".。!?"):
             break
     return run
 
@@ -179,6 +179,11 @@ def _counts_replicas(reading: Reading, at: int, anchors: list[int]) -> bool:
 
 def _count(reading: Reading, at: int, found: dict[str, int]) -> None:
     number = int(reading[at].number or 0)
+    scaled = reading.near(at, "act", "scale", before=8, after=0) is not None
+    if at and reading[at - 1].text.lower() == "up to" and scaled:
+        found.setdefault("replicas", number)  # `scale up to ten` says where to go, not how far at most
+        reading.claim(at)
+        return
     key = {"le": "max_replicas", "lt": "max_replicas", "ge": "min_replicas", "gt": "min_replicas"}.get(
         _bound(reading, at) or "", "replicas"
     )

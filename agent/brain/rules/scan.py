@@ -17,38 +17,42 @@ Kind = Literal[
     "number", "word", "han", "punct",
 ]  # fmt: skip
 
-_DATA: Final = (
-    r"(?:csv|tsv|parquet|pq|jsonl|ndjson|json|txt|xlsx|feather|arrow|orc|avro|npz|npy|h5|zip|tar|tgz)(?:\.gz)?"
-)
+_DATA: Final = r"(?:csv|tsv|parquet|pq|jsonl|ndjson|json|txt|xlsx|feather|arrow|orc|avro|npz|npy|h5|zip|tgz)(?:\.gz)?"
 _MODEL: Final = r"(?:onnx|pkl|pickle|joblib|skops|pt|pth|safetensors|ckpt|keras|gguf|bin)"
 _HAN: Final = "\u3007\u3400-\u9fff"
 _END: Final = r"(?![A-Za-z0-9_])"
+_START: Final = r"(?<![\w/.])"
+_FOLDERS: Final = r"(?:~/|\.{1,2}/|/)?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_]"
+_SCHEMES: Final = "s3|gs|gcs|https?|hdfs|abfss?|wasbs?|file|az|ftp|r2|oss|cos|models|runs|dbfs"
+_IN_URI: Final = rf"[^\s,;\"'`<>(){_HAN}，。；、）]*[^\s,;\"'`<>(){_HAN}.:!?]"
 _CIRCLED: Final = {ord("①") + n: f"({n + 1})" for n in range(9)}
 
-_TOKEN: Final = re.compile(
-    rf"""
-  (?P<quoted>`[^`\n]+`|"[^"\n]{{1,200}}"|“[^”\n]{{1,200}}”|「[^」\n]+」|『[^』\n]+』|‘[^’\n]{{1,80}}’|(?<![\w'])'[^'\n]{{1,80}}'(?!\w))
-| (?P<uri>\b(?:s3|gs|gcs|https?|hdfs|abfss?|wasbs?|file|az|ftp|r2|oss|cos|models|runs|dbfs):/{{1,3}}[^\s,;"'`<>(){_HAN}，。；、）]*[^\s,;"'`<>(){_HAN}.:!?]
-    |\b(?:sklearn|hf|openml|kaggle):[\w./-]*\w)
+_NAMES: Final = rf"""
+  (?P<quoted>`[^`\n]+`|"[^"\n]{{1,200}}"|“[^”\n]{{1,200}}”|「[^」\n]+」|『[^』\n]+』|‘[^’\n]{{1,80}}’
+    |(?<![\w'])'[^'\n]{{1,80}}'(?!\w))
+| (?P<uri>\b(?:{_SCHEMES}):/{{1,3}}{_IN_URI}|\b(?:sklearn|hf|openml|kaggle):[\w./-]*\w)
 | (?P<program>(?:\.{{0,2}}/)?[A-Za-z0-9_][\w./-]*\.(?:py|sh|ipynb|R){_END})
-| (?P<file>(?:~/|\.{{1,2}}/|/)?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_][A-Za-z0-9_.*-]*\.{_DATA}{_END})
-| (?P<model_file>(?:~/|\.{{1,2}}/|/)?(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.{_MODEL}{_END})
+| (?P<file>{_FOLDERS}[A-Za-z0-9_.*-]*\.{_DATA}{_END})
+| (?P<model_file>{_FOLDERS}[A-Za-z0-9_.-]*\.{_MODEL}{_END})
 | (?P<hanfile>(?<![\w])[\w-]{{1,24}}\.{_DATA}{_END})
 | (?P<image>\b[a-z0-9][\w.-]*(?:\.[a-z]+|:\d+)/[\w./-]+:[\w.-]*\w)
-| (?P<folder>(?<![\w/.])(?:\.{{1,2}}/|~/|/)[A-Za-z_][\w.-]*(?:/[\w.-]*\w)*/?|(?<![\w/.])[A-Za-z_][\w-]*(?:/[\w-]+)*/(?![\w/]))
+| (?P<folder>{_START}(?:\.{{1,2}}/|~/|/)[A-Za-z_][\w.-]*(?:/[\w.-]*\w)*/?|{_START}[A-Za-z_][\w-]*(?:/[\w-]+)*/(?![\w/]))
 | (?P<artefact>\b[A-Za-z][\w-]*(?:[./][\w-]+)*[:@](?:[vV]\d[\w.]*\w|[vV]\d|latest|champion|production|prod|staging)\b)
-| (?P<date>\b\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{4}}\s?年\s?\d{{1,2}}\s?月(?:\s?\d{{1,2}}\s?[日号])?|\d{{1,2}}\s?月\s?\d{{1,2}}\s?[日号])
+"""
+_FIGURES: Final = rf"""
+| (?P<date>\b\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)
+    |\d{{4}}\s?年\s?\d{{1,2}}\s?月(?:\s?\d{{1,2}}\s?[日号])?|\d{{1,2}}\s?月\s?\d{{1,2}}\s?[日号])
 | (?P<clock>\b(?:[01]?\d|2[0-4]):[0-5]\d(?:\s?[apAP]\.?[mM]\b\.?)?(?!\d)|\b(?:1[0-2]|0?[1-9])\s?[apAP]\.?[mM]\b)
-| (?P<enum>\((?:[a-hA-H]|[1-9]|i{{1,3}}|iv|[一二三四])\)|(?:(?<![^\n])|(?<=[:;,.。!?])|(?<=[:;,.!?]\s))(?:[1-9][.)](?!\d)|[一二三四]、|[a-h]\))(?=\s|[A-Za-z{_HAN}])|第[一二三四](?:[,、:]|个(?:任务|模型)?[:,是]))
+| (?P<enum>\((?:[a-hA-H]|[1-9]|i{{1,3}}|iv|[一二三四])\)|第[一二三四](?:[,、:]|个(?:任务|模型)?[:,是])
+    |(?:(?<![^\n])|(?<=[:;,.。!?])|(?<=[:;,.!?]\s))(?:[1-9][.)](?!\d)|[一二三四]、|[a-h]\))(?=\s|[A-Za-z{_HAN}]))
 | (?P<version>\b[vV]\d+(?:\.\d+)*\b)
 | (?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)(?P<kilo>[kK](?![A-Za-z0-9]))?
 | (?P<unit>(?<=\d)(?:ms|min|hr|[smhdw])(?=\d))
 | (?P<word>[^\W\d{_HAN}](?:[^\W{_HAN}]*)(?:'[a-z]+)?(?:[-./][^\W{_HAN}]+)*)
 | (?P<han>[{_HAN}])
 | (?P<punct>[^\s\w])
-""",
-    re.VERBOSE,
-)
+"""
+_TOKEN: Final = re.compile(_NAMES + _FIGURES, re.VERBOSE)
 _PLACE: Final = re.compile(
     rf"^(?:(?:s3|gs|gcs|https?|hdfs|abfss?|file|az|sklearn|hf):\S+|[^\s=<>]+\.{_DATA}|(?:\.{{1,2}}|~)?/\S+)$"
 )
@@ -57,7 +61,7 @@ _COMMAND: Final = re.compile(
     r"^(?:python[\d.]*|bash|sh|make|torchrun|accelerate|uv|node|Rscript|julia|deepspeed|mpirun|npm|poetry|\./)\b.*|.*\.(?:py|sh)\b.*",
     re.S,
 )
-_SLASHED: Final = re.compile(r"[^\W\d]\w*(?:/[^\W\d]\w*)+")
+_MODEL_URI: Final = re.compile(rf"^(?:models|runs):|\.{_MODEL}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,7 @@ def scan(text: str) -> list[Token]:
 
 def _rank(mark: str) -> int:
     """1 for `(a)`, `1.`, `一、`, `第一,`; 2 for the next."""
-    core = mark.strip("()第,、:.)个是任务模型").lower()
+    core = re.sub(r"[()第,、:.个是任务模型]", "", mark).lower()
     for series in ("abcdefgh", "123456789", "一二三四"):
         if len(core) == 1 and core in series:
             return series.index(core) + 1
@@ -132,9 +136,7 @@ def _token(match: re.Match[str]) -> list[Token]:
     if group in ("word", "unit"):
         return _word(raw, start, end)
     if group in ("uri", "file", "folder"):
-        return [
-            Token(kind="model_file" if raw.startswith(("models:", "runs:")) else "data", text=raw, start=start, end=end)
-        ]
+        return [Token(kind="model_file" if _MODEL_URI.search(raw) else "data", text=raw, start=start, end=end)]
     kinds: dict[str, Kind] = {
         "program": "program", "model_file": "model_file", "image": "image", "artefact": "artefact", "date": "date",
         "clock": "clock", "enum": "enum", "version": "version", "han": "han",

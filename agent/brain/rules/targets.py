@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.brain.rules.entities import Entity
+from agent.brain.rules.lexicon import lexicon
 from agent.brain.rules.reading import Reading
 from agent.contract import Train
 
 _NAME: Final = re.compile(r"^[A-Za-z][\w.-]*$")
-_ADJECTIVES: Final = frozenset(
-    "new current existing old live best good better trained latest running present deployed final working simple small binary "
-    "tabular predictive decent quick reliable second first other custom whole entire same my our your this that these its their "
-    "production prod staging served fresh last previous which what me it them everything anything all some any no us nothing "
-    "automatically back down up out away live please just now also slow broken the a an and or with for to of on in from into by as at is are be".split()
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +28,7 @@ def subject(reading: Reading, task: str, *, models: bool) -> Subject:
     artefacts = [reading[n].text for n in reading.kinds("artefact")]
     files = [reading[n].text for n in reading.kinds("model_file")]
     if models:
-        target = _called(reading) or _beside_noun(reading, trained=True)
+        target = _called(reading) or _beside_noun(reading, trained=True) or _opening(reading)
         return Subject(target=target, subject=target or _topic(reading), source_models=())
     name = _thing_name(reading, artefacts, task)
     version = _version(reading)
@@ -85,7 +80,7 @@ def _with_flags(reading: Reading, at: int, value: str) -> str:
         value += tail.group().rstrip(".,")
     if value.endswith(".py") and not value.startswith("python"):
         value = f"python {value}"
-    return value if value.startswith(("python", "bash", "sh", "./")) or " " in value else value
+    return value
 
 
 def _called(reading: Reading) -> str | None:
@@ -94,7 +89,7 @@ def _called(reading: Reading) -> str | None:
         before = reading.get(cue - 1)
         after = reading.get(cue + 1)
         about_column = any(reading[n].means("label") or reading[n].means("column") for n in range(max(0, cue - 3), cue))
-        if after is None or about_column or before is None and cue:
+        if after is None or about_column or (before is None and cue):
             continue
         if after.kind in ("quoted", "word") and _NAME.match(after.text):
             return after.text
@@ -102,7 +97,7 @@ def _called(reading: Reading) -> str | None:
 
 
 def _plain(entity: Entity | None) -> bool:
-    if entity is None or entity.text.lower() in _ADJECTIVES:
+    if entity is None or entity.text.lower() in lexicon().generic:
         return False
     if entity.kind == "quoted":
         return True
@@ -149,15 +144,10 @@ def _trained_name(reading: Reading) -> str | None:
         after, second = reading.get(at + 1), reading.get(at + 2)
         if after is None:
             continue
-        if after.kind in ("word", "quoted") and _NAME.match(after.text) and after.text.lower() not in _ADJECTIVES:
-            if (
-                after.kind == "quoted"
-                and reading.free(at + 1)
-                or "-" in after.text
-                and second is not None
-                and second.means("from")
-            ):
-                return after.text
+        quoted = after.kind == "quoted" and reading.free(at + 1) and _NAME.match(after.text)
+        hyphened = after.kind == "word" and "-" in after.text and second is not None and second.means("from")
+        if quoted or hyphened:
+            return after.text
         existing = reading[at].means("act", "retrain") or after.text.lower() in ("our", "my")
         third = reading.get(at + 3)
         if (
@@ -172,6 +162,15 @@ def _trained_name(reading: Reading) -> str | None:
         if existing and _plain(after) and after.kind in ("word", "quoted"):
             return after.text
     return None
+
+
+def _opening(reading: Reading) -> str | None:
+    """`(a) churn on churn.csv`: a part that opens with a name."""
+    first, second = reading.get(0), reading.get(1)
+    if first is None or second is None or first.kind not in ("word", "quoted") or not _plain(first):
+        return None
+    named = second.text in ("on", ":", "from", "-", ",") and len(reading.kinds("data")) > 0
+    return first.text if named and first.text.islower() else None
 
 
 def _topic(reading: Reading) -> str | None:
@@ -222,9 +221,9 @@ def _noun_name(reading: Reading) -> str | None:
         if before is not None and before.text == "的":
             before = reading.get(at - 2)
         serves = reading[at].means("noun", "endpoint") and before is not None
-        if before is not None and reading[at].start - before.end <= 2:
-            if _plain(before) or serves and before.means("noun", "model") and before.text not in ("model", "模型"):
-                return before.text
+        named = before is not None and serves and before.means("noun", "model") and before.text not in ("model", "模型")
+        if before is not None and reading[at].start - before.end <= 2 and (_plain(before) or named):
+            return before.text
         if after is not None and after.kind in ("word", "quoted") and _plain(after) and not after.means("unit"):
             return after.text
         if before is not None and before.means("noun") and _plain(reading.get(at - 2)):
@@ -241,7 +240,7 @@ def _object_name(reading: Reading) -> str | None:
             after = reading.get(n)
             if after is None or after.kind == "punct":
                 break
-            if after.kind in ("word", "quoted") and _plain(after):
+            if after.kind in ("word", "quoted") and _plain(after) and reading.free(n):
                 return after.text
             passes = any(
                 k in after.readings for k in ("det", "article", "comparand", "env", "filler", "act", "strategy")
@@ -249,7 +248,8 @@ def _object_name(reading: Reading) -> str | None:
             if not passes and after.kind != "han":
                 break
     for at, entity in enumerate(reading.entities):
-        if entity.kind == "word" and _plain(entity) and not entity.text[0].isupper() and not reading.text.isascii():
+        lower = not entity.text[0].isupper() and not reading.text.isascii()
+        if entity.kind == "word" and _plain(entity) and lower and reading.free(at):
             return entity.text
     return None
 

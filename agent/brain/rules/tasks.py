@@ -47,6 +47,8 @@ class Intent:
 
 def intent(reading: Reading) -> Intent:
     """What the part asks for; `task` is None when it does not say."""
+    if _complains(reading) and not reading.kinds("data") and not reading.where("label"):
+        return Intent(task="diagnose", serves=False)
     serves = bool(_positive(reading, "deploy")) and not reading.where("onlytrain")
     if _positive(reading, "estimate"):
         return Intent(task="estimate", serves=False)
@@ -61,6 +63,17 @@ def intent(reading: Reading) -> Intent:
         return Intent(task=task, serves=serves, assumed=assumed)
     if _counts(reading):
         return Intent(task="scale", serves=False)
+    return _verbless(reading)
+
+
+def _verbless(reading: Reading) -> Intent:
+    """What a goal without a verb asks for, by what it speaks of."""
+    if reading.where("clean") and reading.kinds("data"):
+        return Intent(task="prepare", serves=False)
+    if reading.where("strategy") and (reading.kinds("artefact", "version", "model_file") or reading.where("env")):
+        return Intent(task="deploy", serves=True)
+    if (reading.where("check") and reading.where("every")) or _live(reading):
+        return Intent(task="watch", serves=False)
     return Intent(task=None, serves=False)
 
 
@@ -78,7 +91,7 @@ def _on_condition(reading: Reading, at: int) -> bool:
         return True
     before = [reading.get(n) for n in (at - 1, at - 2, at - 3)]
     then = any(e is not None and e.means("cond", "then") for e in before)
-    return then and reading.sentence_has(at, "cmp") or then and reading.sentence_has(at, "retrain_on")
+    return (then and reading.sentence_has(at, "cmp")) or (then and reading.sentence_has(at, "retrain_on"))
 
 
 def _trains(reading: Reading) -> bool:
@@ -100,7 +113,7 @@ def _adjective(reading: Reading, at: int) -> bool:
     text = reading[at].text.lower()
     after = reading.get(at + 1)
     if text in ("trained", "tuned", "fitted", "fine tuned", "fine-tuned") and after is not None:
-        return after.means("noun") or reading.get(at - 1) is not None and reading[at - 1].means("det")
+        return after.means("noun") or (reading.get(at - 1) is not None and reading[at - 1].means("det"))
     if text == "try" and not reading.where("family"):
         return True
     if text in ("训练", "微调") and after is not None and after.text.startswith(("好", "完", "出")):
@@ -159,7 +172,7 @@ def _stands(reading: Reading, at: int, act: str) -> bool:
     if act in ("prepare", "scale"):
         return not _learns_strongly(reading)
     if act == "cleanup":
-        return not (reading[at].means("dropcol") and bool(reading.kinds("data")))
+        return not (bool(reading.kinds("data")) and (reading[at].means("dropcol") or bool(reading.where("clean"))))
     if act == "compare":
         return not reading.where("family")
     return True
@@ -167,6 +180,13 @@ def _stands(reading: Reading, at: int, act: str) -> bool:
 
 def _counts(reading: Reading) -> bool:
     return bool(reading.where("replicas") or reading.dims("replica", free=False))
+
+
+def _live(reading: Reading) -> bool:
+    """A demand on a named thing that runs, without a verb: it is to be kept."""
+    metrics = [metric(reading[n].readings["metric"]) for n in reading.where("metric")]
+    live = any(m is not None and m.where == "live" for m in metrics)
+    return live and bool(reading.kinds("quoted") or reading.where("noun", "endpoint")) and bool(reading.where("cmp"))
 
 
 def _opens_clause(reading: Reading, at: int) -> bool:
@@ -184,6 +204,12 @@ def _opens_clause(reading: Reading, at: int) -> bool:
         "us",
         "then",
         "and",
+        "只",
+        "仅",
+        "only",
+        "just",
+        "仅仅",
+        "只需",
         "请",
         "帮我",
         "帮",
@@ -223,10 +249,12 @@ def _model_task(reading: Reading) -> tuple[str, str | None]:
         return special, None
     if "forecasting" in said and _over_time(reading):
         return "forecasting", None
+    if reading.where("column", "date") and not any("classification" in t for t in metrics):
+        return "forecasting", None
     numbers = any(set(t) & set(_NUMERIC_METRICS) for t in metrics if t)
     classes = any("classification" in t for t in metrics)
     families = {reading[n].readings["family"] for n in reading.where("family")}
-    if "regression" in said and "classification" not in said or numbers and not classes:
+    if ("regression" in said and "classification" not in said) or (numbers and not classes):
         return "regression", None
     if "classification" in said or classes:
         return "classification", None

@@ -21,6 +21,8 @@ from agent.brain.rules.scan import normalise, scan
 from agent.contract import Contract, Data, Part, Refusal, Remark
 from agent.goal import Goal
 
+LONGEST = 10_000
+"""Characters of a goal; more is a document, and reading it would take more than a moment."""
 _SUPERVISED = ("classification", "text-classification", "token-classification", "regression", "forecasting")
 _TRAINED = (*_SUPERVISED, "image-classification", "clustering", "recommendation", "causal-lm", "custom")
 
@@ -39,6 +41,9 @@ class Rules:
 
     def understand(self, goal: Goal, context: Context) -> Contract | Refusal:
         """The contract the text states, with assumptions and questions; or why it is not ours."""
+        if len(goal.text) > LONGEST:
+            reason = f"The goal has {len(goal.text)} characters; state it in at most {LONGEST}."
+            return Refusal(reason=reason, rule="too_long")
         whole = read(goal.text)
         refused = refusal(whole)
         if refused is not None:

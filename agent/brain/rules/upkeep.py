@@ -52,16 +52,16 @@ def _causes(reading: Reading, breached: tuple[str, ...]) -> list[str]:
         for n in reading.in_sentence(verb):
             if reading[n].means("retrain_on") and (conditional or abs(n - verb) <= 4):
                 found.append(reading[n].readings["retrain_on"])
-            elif (
-                reading[n].means("every")
-                and abs(n - verb) <= 3
-                and reading.clause(n) == reading.clause(verb)
-                and not reading[n].means("every", "unit")
-            ):
-                found.append("schedule")
-            elif reading[n].dim == "duration" and abs(n - verb) <= 3 and reading[n - 1].means("every", "unit"):
+            elif abs(n - verb) <= 3 and reading.clause(n) == reading.clause(verb) and _recurs(reading, n):
                 found.append("schedule")
     return list(dict.fromkeys(found))
+
+
+def _recurs(reading: Reading, at: int) -> bool:
+    """`weekly`, or the duration of `every 3 days`."""
+    if reading[at].means("every", "unit"):
+        return False
+    return reading[at].means("every") or (reading[at].dim == "duration" and reading[at - 1].means("every", "unit"))
 
 
 def _every(reading: Reading) -> float | None:

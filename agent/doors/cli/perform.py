@@ -137,7 +137,7 @@ def _interrupted(door: Door | None, *, as_json: bool) -> int:
             as_json=as_json,
         )
     command = resume_command(door.settings, run)
-    message = f"interrupted: run {run} is resumable, and what it started goes on.\nGo on with: {command}"
+    message = f"interrupted. Run {run} is resumable; its jobs go on.\nGo on with: {command}"
     problem = Problem(kind="interrupted", message=message, exit_code=130, run=run, resume=command)
     return _tell(problem, as_json=as_json)
 

@@ -35,7 +35,8 @@ class TerminalWatch:
             self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
             self._live.start()
         room = max(4, self._console.height - _FRAME - len(view.clauses))
-        self._live.update(Padding(frame(view, limit=room), (0, 1)), refresh=True)
+        # The last line is left short: an echoed ^C at the margin would wrap and shift the drawing.
+        self._live.update(Padding(frame(view, limit=room), (0, 1), expand=False), refresh=True)
 
     def ask(self, pending: Pending) -> bool | None:
         """Yes, no (also for an empty line), or None at the end of input: decided later."""
