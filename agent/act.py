@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from agent.clock import Clock
 from agent.guard import Approved
@@ -78,18 +78,24 @@ def _find_or_start(call: Call, dispatcher: Dispatcher, clock: Clock) -> Outcome:
 
 
 def _patiently(ask: Callable[[], T], clock: Clock) -> T:
-    def pause(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome is not None else None
-        return min(LONGEST_WAIT_S, error.retry_after_s if isinstance(error, Transient) else 1.0)
-
+    """Ask; if the backend says that it may pass, wait as long as it says and ask again, a few times."""
+    try:
+        return ask()
+    except Transient as error:
+        first = _seconds(error)
     retrying = Retrying(
-        stop=stop_after_attempt(PATIENCE),
-        wait=pause,
+        stop=stop_after_attempt(PATIENCE - 1),
+        wait=lambda state: _seconds(state.outcome.exception() if state.outcome is not None else None),
         retry=retry_if_exception_type(Transient),
         sleep=clock.sleep,
         reraise=True,
     )
+    clock.sleep(first)
     return retrying(ask)
+
+
+def _seconds(error: BaseException | None) -> float:
+    return min(LONGEST_WAIT_S, error.retry_after_s if isinstance(error, Transient) else 1.0)
 
 
 def _guarded(call: Call, ask: Callable[[], Outcome], *, pass_on: tuple[type[ToolError], ...] = ()) -> Ended:

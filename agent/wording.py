@@ -178,6 +178,8 @@ def headline(document: RunDocument) -> tuple[str, str]:
     verdicts = [v.verdict for v in run.clauses]
     if refused:
         return "REFUSED", run.reason
+    if document.feasibility.verdict == "needs_input":
+        return "NEEDS INPUT", run.reason
     if run.exit_code == 1 or "NOT MET" in verdicts:
         return "NOT MET", run.reason or _count(verdicts)
     if run.exit_code == 4 or "UNPROVEN" in verdicts:

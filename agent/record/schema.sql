@@ -1,4 +1,5 @@
 -- The store of an embedded agent. Only the owner of a run writes its journal; everybody may write the inbox.
+-- Money is integer micro-USD. The last constraint is the budget law itself: no statement can break it.
 CREATE TABLE IF NOT EXISTS runs (
   id        TEXT PRIMARY KEY,
   goal      TEXT NOT NULL,
@@ -8,7 +9,12 @@ CREATE TABLE IF NOT EXISTS runs (
   head_hash TEXT NOT NULL DEFAULT '',
   owner     TEXT,                          -- pid and start time of the process that drives it
   epoch     INTEGER NOT NULL DEFAULT 0,    -- raised by every claim; older writers are refused
-  schema    INTEGER NOT NULL
+  schema    INTEGER NOT NULL,
+  budget    INTEGER CHECK (budget IS NULL OR budget >= 0),
+  reserved  INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+  settled   INTEGER NOT NULL DEFAULT 0 CHECK (settled >= 0),
+  overrun   INTEGER NOT NULL DEFAULT 0 CHECK (overrun >= 0),
+  CHECK (budget IS NULL OR reserved + settled <= budget)
 );
 
 CREATE TABLE IF NOT EXISTS journal (
@@ -20,16 +26,6 @@ CREATE TABLE IF NOT EXISTS journal (
   hash TEXT NOT NULL,                      -- sha256 over the previous hash and this line
   PRIMARY KEY (run, seq)
 ) WITHOUT ROWID;
-
--- Integer micro-USD. The constraint is the budget law itself: no statement can break it.
-CREATE TABLE IF NOT EXISTS accounts (
-  run      TEXT PRIMARY KEY,
-  budget   INTEGER CHECK (budget IS NULL OR budget >= 0),
-  reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),
-  settled  INTEGER NOT NULL DEFAULT 0 CHECK (settled >= 0),
-  overrun  INTEGER NOT NULL DEFAULT 0 CHECK (overrun >= 0),
-  CHECK (budget IS NULL OR reserved + settled <= budget)
-);
 
 CREATE TABLE IF NOT EXISTS ledger (
   run      TEXT NOT NULL,

@@ -85,6 +85,7 @@ class Store:
             self._db.executescript(files("agent.record").joinpath("schema.sql").read_text())
         except (sqlite3.Error, OSError) as error:
             raise Broken(f"the store {path} cannot be opened: {error}") from error
+        self._heads: dict[str, tuple[int, int, str]] = {}
         newest = self._db.execute("SELECT max(schema) FROM runs").fetchone()[0]
         if newest is not None and newest > SCHEMA:
             raise Broken(f"the store {path} was written by a newer version of goalkeeper")
@@ -113,10 +114,9 @@ class Store:
         """A new run with its account; `budget` in micro-USD, None when the goal sets none."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO runs (id, goal, status, started, schema) VALUES (?, ?, 'planning', ?, ?)",
-                (run, goal, started, SCHEMA),
+                "INSERT INTO runs (id, goal, status, started, schema, budget) VALUES (?, ?, 'planning', ?, ?, ?)",
+                (run, goal, started, SCHEMA, budget),
             )
-            db.execute("INSERT INTO accounts (run, budget) VALUES (?, ?)", (run, budget))
 
     def claim(self, run: str, *, owner: str, gone: Sequence[str]) -> int:
         """Become the run's owner: one conditional update that raises the epoch; Busy when another owns it.
@@ -153,10 +153,8 @@ class Store:
         Busy when the epoch is old; Broken when the budget or the disk does not allow it.
         """
         with self._transaction() as db:
-            row = db.execute("SELECT head_seq, head_hash FROM runs WHERE id = ? AND epoch = ?", (run, epoch)).fetchone()
-            if row is None:
-                raise Busy(f"run {run} has been taken over by another process")
-            seq, head = int(row[0]), str(row[1])
+            before, head = self._head(run, epoch)
+            seq = before
             rows, marks = [], []
             for kind, body in lines:
                 seq += 1
@@ -164,14 +162,26 @@ class Store:
                 rows.append((run, seq, at, kind, body, head))
                 marks.append((seq, head))
             db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
-            for entry in money:
-                _move(db, run, entry)
-            db.execute(
-                "UPDATE runs SET head_seq = ?, head_hash = ?, status = coalesce(?, status) WHERE id = ?",
-                (seq, head, status, run),
-            )
-            db.executemany("UPDATE inbox SET folded = 1 WHERE id = ?", [(i,) for i in folded])
-            return marks
+            reserved, settled, overrun = _move(db, run, money)
+            moved = db.execute(_ADVANCE, (seq, head, status, reserved, settled, overrun, run, epoch, before))
+            if moved.rowcount != 1:
+                raise Busy(f"run {run} has been taken over by another process")
+            if folded:
+                db.executemany("UPDATE inbox SET folded = 1 WHERE id = ?", [(i,) for i in folded])
+        self._heads[run] = (epoch, seq, head)
+        return marks
+
+    def _head(self, run: str, epoch: int) -> tuple[int, str]:
+        """Where the journal ends: as this process left it, else as the store says. The update checks it."""
+        known = self._heads.get(run)
+        if known is not None and known[0] == epoch:
+            return known[1], known[2]
+        row = self._db.execute(
+            "SELECT head_seq, head_hash FROM runs WHERE id = ? AND epoch = ?", (run, epoch)
+        ).fetchone()
+        if row is None:
+            raise Busy(f"run {run} has been taken over by another process")
+        return int(row[0]), str(row[1])
 
     def lines(self, run: str, *, after: int = 0) -> list[Line]:
         """The journal in order. Broken when the chain does not hold: the state is not trusted."""
@@ -237,28 +247,32 @@ class Store:
 
 _ROW = ("id", "goal", "status", "started", "owner", "epoch", "settled", "reserved", "budget", "overrun")
 _SELECT = (
-    "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, a.settled, a.reserved, a.budget, a.overrun"
-    " FROM runs r JOIN accounts a ON a.run = r.id"
+    "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, r.settled, r.reserved, r.budget, r.overrun FROM runs r"
+)
+_ADVANCE = (
+    "UPDATE runs SET head_seq = ?, head_hash = ?, status = coalesce(?, status),"
+    " reserved = reserved + ?, settled = settled + ?, overrun = overrun + ?"
+    " WHERE id = ? AND epoch = ? AND head_seq = ?"
 )
 
 
-def _move(db: sqlite3.Connection, run: str, entry: Entry) -> None:
-    if entry.kind == "reserve":
-        db.execute(
-            "INSERT INTO ledger (run, call, source, reserved) VALUES (?, ?, ?, ?)",
-            (run, entry.call, entry.source, entry.usd_micro),
-        )
-        db.execute("UPDATE accounts SET reserved = reserved + ? WHERE run = ?", (entry.usd_micro, run))
-        return
-    row = db.execute(
-        "SELECT reserved FROM ledger WHERE run = ? AND call = ? AND settled IS NULL", (run, entry.call)
-    ).fetchone()
-    if row is None:
-        return  # settled before: a repeated settlement moves nothing
-    # A bill above its reservation is an overrun: recorded, and never hidden in the settled sum.
-    within, over = min(entry.usd_micro, row[0]), max(0, entry.usd_micro - row[0])
-    db.execute("UPDATE ledger SET settled = ?, overrun = ? WHERE run = ? AND call = ?", (within, over, run, entry.call))
-    db.execute(
-        "UPDATE accounts SET reserved = reserved - ?, settled = settled + ?, overrun = overrun + ? WHERE run = ?",
-        (row[0], within, over, run),
-    )
+def _move(db: sqlite3.Connection, run: str, money: Sequence[Entry]) -> tuple[int, int, int]:
+    """Write the ledger's rows; what reserved, settled and overrun change by. A repeated settlement moves nothing."""
+    reserved = settled = overrun = 0
+    for entry in money:
+        if entry.kind == "reserve":
+            db.execute(
+                "INSERT INTO ledger (run, call, source, reserved) VALUES (?, ?, ?, ?)",
+                (run, entry.call, entry.source, entry.usd_micro),
+            )
+            reserved += entry.usd_micro
+            continue
+        # A bill above its reservation is an overrun: recorded, and never hidden in the settled sum.
+        row = db.execute(
+            "UPDATE ledger SET settled = min(?, reserved), overrun = max(0, ? - reserved)"
+            " WHERE run = ? AND call = ? AND settled IS NULL RETURNING reserved, settled, overrun",
+            (entry.usd_micro, entry.usd_micro, run, entry.call),
+        ).fetchone()
+        if row is not None:
+            reserved, settled, overrun = reserved - row[0], settled + row[1], overrun + row[2]
+    return reserved, settled, overrun

@@ -17,9 +17,9 @@ from source_tree import PACKAGES, ROOT, name, project_files
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 REQUIREMENT = re.compile(r"([a-z0-9-]+)==([^\s;]+)( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
-HOSTS = ("pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "deb." + "debian.org", "file" + ":///")
-"""Registries and local folders; written so that this file does not name them either."""
-FLAGS = re.compile(r"--(?:extra-)?index-url|--find-links|--trusted-host|^-[if]\b", re.MULTILINE)
+HOSTS = ("pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "deb." + "debian.org")
+"""Registries; written so that this file does not name them either."""
+FLAGS = re.compile(r"--(?:extra-)?index-url|--find-links|--trusted-host|^-[if]\b|file:///", re.MULTILINE)
 
 
 @cache

@@ -73,7 +73,7 @@ def test_runs_exit_code_is_the_runs(world: FakeWorld, goal: str, code: int) -> N
 def test_a_waiting_run_says_how_to_answer(world: FakeWorld, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["run", "ask me"], world.open) == 4
     run = next(iter(world.runs))
-    assert f"goalkeeper approve {run} p1" in capsys.readouterr().err
+    assert f" approve {run} p1" in capsys.readouterr().err
     assert execute(["approve", run, "p1"], world.open) == 0
     assert "approved deploy" in capsys.readouterr().out
     assert execute(["resume", run], world.open) == 0

@@ -292,6 +292,8 @@ def _date(reading: Reading) -> str | None:
         if near is not None or reading.sentence_has(at, "split", "time"):
             reading.claim(at)
             figures = [int(f) for f in re.findall(r"\d+", reading[at].text)]
+            if len(figures) < 2 or figures[0] < 1000:
+                continue
             year, month, day = [*figures, 1][:3]
             return f"{year:04d}-{month:02d}-{day:02d}"
     return None

@@ -44,7 +44,7 @@ class Lexicon:
     """Longest-match lookup from a first piece to the phrases that begin with it."""
 
     def __init__(self, tables: dict[str, dict[str, str]]) -> None:
-        self._by_first: dict[str, list[Phrase]] = {}
+        self.by_first: dict[str, list[Phrase]] = {}
         self.splits: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         self.generic = frozenset(tables.get("generic", {}).get("generic", "").split(" | "))
         found: dict[tuple[str, ...], dict[str, str]] = {}
@@ -52,8 +52,8 @@ class Lexicon:
             for value, phrases in values.items() if kind != "generic" else ():
                 self._add(kind, value, phrases, found)
         for key, readings in found.items():
-            self._by_first.setdefault(key[0], []).append(Phrase(pieces=key, readings=readings))
-        for same_start in self._by_first.values():
+            self.by_first.setdefault(key[0], []).append(Phrase(pieces=key, readings=readings))
+        for same_start in self.by_first.values():
             same_start.sort(key=lambda p: -len(p.pieces))
 
     def _add(self, kind: str, value: str, phrases: str, found: dict[tuple[str, ...], dict[str, str]]) -> None:
@@ -68,7 +68,7 @@ class Lexicon:
 
     def starting(self, piece: str) -> list[Phrase]:
         """Phrases that begin with the piece, longest first."""
-        return self._by_first.get(piece, [])
+        return self.by_first.get(piece, [])
 
 
 @cache

@@ -13,6 +13,7 @@ from agent.brain.rules.entities import Entity
 _SENTENCE: Final = frozenset(".;!?。\n")
 _CLAUSE: Final = frozenset(",:()")
 _PASSED: Final = ("filler", "labelverb", "touch", "article", "det", "neg", "from", "demand", "then")
+_POSITIVE: Final = ("duration", "memory", "cpu", "trial")
 _CLOSING: Final = ("allowed", "wanted", "permitted", "acceptable", "ok", "off-limits", "off", "needed", "required")
 
 
@@ -70,8 +71,9 @@ class Reading:
         return [n for n, e in enumerate(self.entities) if e.kind in kinds and (not free or self.free(n))]
 
     def dims(self, *dims: str, free: bool = True) -> list[int]:
-        """Places of quantities of that dimension, unclaimed unless asked otherwise."""
-        return [n for n, e in enumerate(self.entities) if e.dim in dims and (not free or self.free(n))]
+        """Places of quantities of that dimension, unclaimed unless asked otherwise; no time or size is of zero."""
+        found = [n for n, e in enumerate(self.entities) if e.dim in dims and (not free or self.free(n))]
+        return [n for n in found if self.entities[n].number or self.entities[n].dim not in _POSITIVE]
 
     def sentence(self, at: int) -> int:
         return self._sentence[at]

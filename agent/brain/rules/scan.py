@@ -53,6 +53,7 @@ _FIGURES: Final = rf"""
 | (?P<punct>[^\s\w])
 """
 _TOKEN: Final = re.compile(_NAMES + _FIGURES, re.VERBOSE)
+_LARGEST: Final = 1e15
 _PLACE: Final = re.compile(
     rf"^(?:(?:s3|gs|gcs|https?|hdfs|abfss?|file|az|sklearn|hf):\S+|[^\s=<>]+\.{_DATA}|(?:\.{{1,2}}|~)?/\S+)$"
 )
@@ -130,6 +131,8 @@ def _token(match: re.Match[str]) -> list[Token]:
         return [_quoted(raw, start, end)]
     if group in ("number", "kilo"):
         value = float(match.group("number").replace(",", "")) * (1000 if match.group("kilo") else 1)
+        if value > _LARGEST:
+            return [Token(kind="word", text=raw, start=start, end=end, pieces=(raw,))]
         return [Token(kind="number", text=raw, start=start, end=end, pieces=(raw,), number=value)]
     if group == "hanfile":
         return _han_file(raw, start, end)

@@ -11,7 +11,7 @@ import click
 
 from agent.documents import FeasibilityVerdict, Pending, RunView
 from agent.doors.cli.options import shared
-from agent.doors.cli.perform import Door, perform
+from agent.doors.cli.perform import Door, perform, shell_command
 from agent.doors.goal_paths import named
 from agent.doors.outlet import Outlet
 from agent.doors.paper import Watch, paper_for, watch_for
@@ -82,6 +82,8 @@ def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
 
     document = session.drive(run, watch=see, ask=_asker(door, watch))
     watch.stop()
+    if not introduced:
+        paper_for(door.err).plan(document)
     if door.json:
         door.document(document)
     else:
@@ -102,7 +104,8 @@ def _waiting(door: Door, session: Service, run: str, waits: bool) -> None:
     if not waits:
         return
     for pending in session.view(run).pending:
-        door.note(f"waits for a person: goalkeeper approve {run} {pending.id}   (or deny)")
+        asked = shell_command(door.settings, "approve", run, pending.id)
+        door.note(f"Waits for a person: {asked}   (or deny)")
 
 
 def request(goal: str, door: Door) -> Request:

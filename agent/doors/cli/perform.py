@@ -109,9 +109,9 @@ def _real(settings: Settings) -> Service:
     return Session.open(settings)
 
 
-def resume_command(settings: Settings, run: str) -> str:
-    """What to paste into a shell, in this folder, to go on with a run."""
-    words = [*_program(), "resume", run]
+def shell_command(settings: Settings, *arguments: str) -> str:
+    """What to paste into a shell, in this folder, to have this done with the same state."""
+    words = [*_program(), *arguments]
     for name, value in (("home", str(settings.home)), ("backend", settings.backend)):
         if settings.origins.get(name) == f"--{name}":
             words += [f"--{name}", value]
@@ -136,7 +136,7 @@ def _interrupted(door: Door | None, *, as_json: bool) -> int:
             Problem(kind="interrupted", message="interrupted before anything was started.", exit_code=130),
             as_json=as_json,
         )
-    command = resume_command(door.settings, run)
+    command = shell_command(door.settings, "resume", run)
     message = f"interrupted. Run {run} is resumable; its jobs go on.\nGo on with: {command}"
     problem = Problem(kind="interrupted", message=message, exit_code=130, run=run, resume=command)
     return _tell(problem, as_json=as_json)
@@ -151,7 +151,7 @@ def _failed(door: Door | None, error: Exception, *, as_json: bool) -> int:
     if not isinstance(error, GoalkeeperError | ToolError | OSError):
         message = f"a defect in Goalkeeper itself: {type(error).__name__}: {message}"
     run = door.run if door is not None else None
-    resume = resume_command(door.settings, run) if door is not None and run is not None else None
+    resume = shell_command(door.settings, "resume", run) if door is not None and run is not None else None
     kind = type(error).__name__ if isinstance(error, GoalkeeperError) else "Broken"
     return _tell(
         Problem(kind=kind, message=message, exit_code=code, faults=faults, run=run, resume=resume), as_json=as_json

@@ -28,6 +28,7 @@ from agent.wording import (
     money,
     number,
     outside,
+    plural,
     rollout,
     span,
     work,
@@ -179,8 +180,9 @@ def report_blocks(document: RunDocument) -> Iterator[RenderableType]:
         "Revisions", [Text(f"version {revision.version}: {outside(revision.why)}") for revision in run.revisions]
     )
     yield from _section("Kept running", [_kept(one) for one in run.resources.kept])
-    yield Text()
-    yield _pairs(_footing(document))
+    if footing := list(_footing(document)):
+        yield Text()
+        yield _pairs(footing)
 
 
 def _money(document: RunDocument) -> str:
@@ -240,7 +242,8 @@ def _kept(one: Kept) -> Group:
 
 def _footing(document: RunDocument) -> Iterator[tuple[str, RenderableType]]:
     run = document.run
-    yield "Isolation", Text(run.isolation)
-    yield "Holdout", Text(f"looked at {run.holdout_looks} time{'' if run.holdout_looks == 1 else 's'}")
+    if run.holdout_looks or run.isolation != "none":
+        yield "Isolation", Text(run.isolation)
+        yield "Holdout", Text(f"looked at {plural(run.holdout_looks, 'time')}")
     if run.report:
         yield "Report", Text(clean(run.report), overflow="fold")

@@ -26,6 +26,7 @@ WORDS: dict[str, str] = {
     "REFUSED": "bold red",
     "FAILED": "bold red",
     "CANCELLED": "bold yellow",
+    "NEEDS INPUT": "bold yellow",
     "WAITING": "bold yellow",
     "RUNNING": "bold cyan",
     "PLANNING": "bold cyan",

@@ -25,6 +25,7 @@ class TerminalWatch:
 
     def __init__(self, stream: Outlet, answers: TextIO | None = None) -> None:
         self._console = console(stream)
+        self._console.width -= 2  # room for an echoed ^C: wrapped, it would shift the drawing by a line
         self._answers = answers if answers is not None else sys.stdin
         self._live: Live | None = None
         self._last: RunView | None = None
@@ -35,8 +36,7 @@ class TerminalWatch:
             self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
             self._live.start()
         room = max(4, self._console.height - _FRAME - len(view.clauses))
-        # The last line is left short: an echoed ^C at the margin would wrap and shift the drawing.
-        self._live.update(Padding(frame(view, limit=room), (0, 1), expand=False), refresh=True)
+        self._live.update(Padding(frame(view, limit=room), (0, 1)), refresh=True)
 
     def ask(self, pending: Pending) -> bool | None:
         """Yes, no (also for an empty line), or None at the end of input: decided later."""
