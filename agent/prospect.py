@@ -192,12 +192,12 @@ def unreadable(found: Prospect) -> tuple[Fault, ...]:
     if found.survey is None:
         return ()
     missing = [
-        Fault(place=d.uri, what=d.unreadable, fix="name data that is on this machine")
+        Fault(place=d.uri, what=d.unreadable)
         for d in found.survey.data.values()
         if d.unreadable is not None
     ]
     unusable = [
-        Fault(place=d.uri, what=fault)
+        Fault(place=_place(d.uri, fault.place), what=fault.problem, fix=fault.fix)
         for d in found.survey.data.values()
         if d.profile is not None
         for fault in d.profile.faults
@@ -206,3 +206,8 @@ def unreadable(found: Prospect) -> tuple[Fault, ...]:
         Fault(place=n, what="there is no such model in the registry") for n, k in found.survey.models.items() if not k
     ]
     return (*missing, *unusable, *models)
+
+
+def _place(uri: str, place: str) -> str:
+    """Where a fault of a data set is; the probe names the file itself in some."""
+    return place if place.startswith(Path(uri).name) else f"{uri}, {place}"

@@ -174,7 +174,7 @@ def compose(
         holdout_looks=_looks(run),
         revisions=tuple(Revised(version=p.plan.version, why=p.plan.why) for p in run.plans[1:]),
         report=report,
-        reason=_reason(run, decided),
+        reason=_reason(run, decided, clauses),
         started=stamp(run.started),
         ended=stamp(now) if status in ("done", "cancelled", "failed") else None,
         seconds=round(now - run.started, 3),
@@ -185,9 +185,11 @@ def compose(
     )
 
 
-def _reason(run: Run, decided: Decided | None) -> str:
+def _reason(run: Run, decided: Decided | None, clauses: Sequence[ClauseVerdict]) -> str:
     if decided is not None and decided.why:
         return decided.why
+    if decided is not None and all(c.verdict == "MET" for c in clauses):
+        return "every clause is met"
     if run.refusal is not None:
         return run.refusal.reason
     failed = [c for c in run.calls.values() if c.phase == "failed" and c.ended is not None]

@@ -23,6 +23,8 @@ def revise(run: Run, decision: Decided, *, brain: Brain, limits: Limits, terms: 
     started = frozenset(run.by_step)
     results = {step: result for step in started if (result := run.result(step)) is not None}
     plan = brain.propose(contract, survey, terms, before=run.plan, started=started, results=results, changes=changes)
+    if plan.steps == run.plan.steps:
+        return None
     plan = plan.model_copy(update={"why": decision.why})
     faults = validate.faults(plan, contract) if decision.change in ("search", "extend") else ()
     feasibility = Feasibility(verdict="infeasible" if faults else "feasible", reasons=faults)

@@ -113,7 +113,7 @@ def source_of(uri: str, folder: Path) -> str:
 def _data(data: Data, part: Part, read: Read, folder: Path) -> DataFacts:
     source = source_of(data.uri, folder)
     if data.uri.startswith(REMOTE):
-        return DataFacts(uri=data.uri, source=source, unreadable=f"{data.uri} is not on this machine")
+        return DataFacts(uri=data.uri, source=source, unreadable="it is not on this machine; name data that is")
     args = _probe_args(data, part, source)
     try:
         profile = Probe.model_validate(read("profile_data", args))

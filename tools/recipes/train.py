@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from tools.metrics import METRICS
 from tools.recipes import families, learn, model, parts, profile, search

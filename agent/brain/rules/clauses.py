@@ -100,6 +100,8 @@ def _is_symptom(reading: Reading, pair: Pair, task: str) -> bool:
         return False
     if task in ("diagnose", "rollback", "cleanup"):
         return True
+    if pair.cmp is None and reading.clause_has(pair.at, "comparand"):
+        return True  # `our incumbent has 0.81 AUC` tells what is, not what is wanted
     around = [n for n in reading.in_clause(pair.figure) if abs(n - pair.at) <= 5 or abs(n - pair.figure) <= 2]
     said = any(reading[n].means("symptom") and not reading[n].means("filler") for n in around)
     return agrees is False and said
@@ -213,7 +215,11 @@ def _class_name(reading: Reading, cue: int) -> str | None:
         )
     ):
         return after.text
-    if before is not None and before.kind in named and before.text.lower() not in ("each", "every", "per"):
+    if (
+        before is not None
+        and before.kind in named
+        and before.text.lower() not in ("each", "every", "per", "对", "该", "每", "各", "这")
+    ):
         return before.text
     if after is not None and after.kind in ("word", "quoted", "number"):
         return after.text

@@ -52,6 +52,15 @@ def predicted(reading: Reading) -> int | None:
     return None
 
 
+def regressed(reading: Reading) -> int | None:
+    """`regression of price on the other columns`."""
+    for at in (*reading.where("task", "regression"), *reading.where("family")):
+        of, name, on = (reading.get(at + k) for k in (1, 2, 3))
+        if of is not None and of.text.lower() == "of" and is_name(name) and on is not None and on.text.lower() == "on":
+            return at + 2
+    return None
+
+
 def is_name(entity: Entity | None) -> bool:
     """Whether it could be a column's name."""
     if entity is None:
@@ -75,6 +84,8 @@ def _after_cue(reading: Reading, cue: int) -> int | None:
         if entity.kind == "term" and not entity.means("labelverb"):
             closed = (after := reading.get(at + 1)) is None or after.kind == "punct"
             plain = is_name(entity) and ((closed and _noun(entity)) or not any(k in entity.readings for k in _STOPS))
+            if entity.means("bundled") and not closed:
+                return None
             return at if plain and not _is_cue_for_value(reading, at) else None
         if entity.text == "," and at > cue + 1:
             return None

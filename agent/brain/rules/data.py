@@ -26,7 +26,7 @@ def data_sets(reading: Reading, task: str) -> tuple[Data, ...]:
     uris = [_tidy(reading[n].text) for n in places]
     known = [(n, uri) for n, uri in _known_sets(reading, uris) if uri not in uris]
     found = sorted([*zip(places, uris, strict=True), *known])
-    roles = [_role(reading, n, uri, task, first=k == 0) for k, (n, uri) in enumerate(found)]
+    roles = [_role(reading, n, uri, task, first=k == 0, several=len(found) > 1) for k, (n, uri) in enumerate(found)]
     label = _label(reading, [uri for _, uri in found], task)
     time = _first(reading, "column", "date")
     series = _series(reading, task)
@@ -104,8 +104,11 @@ def _from_it(reading: Reading, at: int) -> bool:
 def _label(reading: Reading, uris: list[str], task: str) -> str | None:
     said = labels(reading)
     if said:
+        reading.claim(*columns.label_columns(reading))
         return said[0]
     place = columns.predicted(reading)
+    if place is None:
+        place = columns.regressed(reading)
     if place is None:
         place = _for_name(reading)
     if place is not None:
@@ -151,7 +154,7 @@ def _series(reading: Reading, task: str) -> str | None:
     return _first(reading, "column", "id")
 
 
-def _role(reading: Reading, at: int, uri: str, task: str, *, first: bool) -> Role:
+def _role(reading: Reading, at: int, uri: str, task: str, *, first: bool, several: bool) -> Role:
     if task in ("compare", "evaluate"):
         return "holdout"
     name = re.split(r"[/:]", uri.rstrip("/"))[-1].lower()
@@ -165,7 +168,7 @@ def _role(reading: Reading, at: int, uri: str, task: str, *, first: bool) -> Rol
         return "holdout"
     if re.search(r"unlabel", name):
         return "unlabelled"
-    if not first and re.match(r"(?:test|holdout|eval)\b|(?:test|holdout|eval)[._-]", name):
+    if (not first or several) and re.match(r"(?:test|holdout|eval)\b|(?:test|holdout|eval)[._-]", name):
         return "holdout"
     return "train"
 
@@ -276,6 +279,14 @@ def _is_split(reading: Reading, at: int, share: float | None, date: str | None) 
 def _split_column(reading: Reading, kinds: list[int]) -> list[int]:
     found = []
     for at in kinds:
+        cue, name = reading.get(at - 2), reading.get(at - 1)
+        if (
+            cue is not None
+            and cue.text in ("按", "by", "按照")
+            and name is not None
+            and name.kind in ("word", "quoted")
+        ):
+            found.append(at - 1)
         start = at + 1
         while (entity := reading.get(start)) is not None and (
             entity.means("column") or entity.text.lower() in ("on", "by", "using", "the", "of", "along", "按", "用")

@@ -184,10 +184,10 @@ def _particles(found: list[Entity], words: Lexicon) -> list[Entity]:
 
 
 def _follows(found: list[Entity], at: int, particle: tuple[str, ...]) -> bool:
-    for entity in found[at + 2 : at + 11]:
+    for n, entity in enumerate(found[at + 2 : at + 11], start=at + 2):
         if entity.kind == "punct" and entity.text in ".;!?。":
             return False
-        words = entity.text.lower().split()
+        words = " ".join(e.text.lower() for e in found[n : n + len(particle)]).split()
         if words[: len(particle)] == list(particle):
             return True
     return False

@@ -53,6 +53,8 @@ class Lexicon:
                 self._add(kind, value, phrases, found)
         for key, readings in found.items():
             self.by_first.setdefault(key[0], []).append(Phrase(pieces=key, readings=readings))
+        for particles in self.splits.values():
+            particles.sort(key=lambda split: -len(split[0]))
         for same_start in self.by_first.values():
             same_start.sort(key=lambda p: -len(p.pieces))
 

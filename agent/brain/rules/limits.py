@@ -92,6 +92,7 @@ def _per(reading: Reading, at: int) -> str | None:
     if after is not None and after.text in ("/", "per", "every", "each"):
         after = reading.get(at + 2)
     if after is not None and after.dim == "duration" and after.raw == 1 and after.start - reading[at].end <= 4:
+        reading.claim(reading.entities.index(after))
         return {86400.0: "day", 2592000.0: "month"}.get(after.number or 0.0, "other")
     if (
         after is not None
@@ -132,6 +133,9 @@ def _limits(reading: Reading, at: int) -> bool:
         before.means("every") or before.text.lower() in ("for", "last", "past", "since", "最近", "过去")
     ):
         return reading.near(at, "deadline", before=3, after=0) is not None and before.text.lower() == "for"
+    titled = reading.get(at - 2)
+    if before is not None and before.text == ":" and titled is not None and titled.means("deadline"):
+        return True
     compared = reading.near(at, "cmp", before=3, after=2)
     if compared is not None:
         return True

@@ -135,8 +135,14 @@ def _figures(reading: Reading, mention: Mention) -> list[int]:
         and reading.sentence(n) == same
         and reading.free(n)
         and value_for(mention.name, e) is not None
-        and not (n and reading[n - 1].text == "[")
+        and not _names_class(reading, n)
     ]
+
+
+def _names_class(reading: Reading, at: int) -> bool:
+    """`recall[1]`, `recall for class 1`: the number is a name."""
+    before = reading.get(at - 1)
+    return before is not None and (before.text == "[" or (before.means("class") and before.text.isascii()))
 
 
 def _cost(reading: Reading, mention: Mention, figure: int) -> float:
@@ -144,8 +150,7 @@ def _cost(reading: Reading, mention: Mention, figure: int) -> float:
     left, right = (mention.at, figure) if forward else (figure, mention.at)
     total = 0.0 if forward else 1.0
     for n in range(left + 1, right):
-        in_brackets = reading[n - 1].text == "["
-        total += 0.3 if in_brackets else _weight(reading[n], mention.name, forward=forward)
+        total += 0.3 if _names_class(reading, n) else _weight(reading[n], mention.name, forward=forward)
     known = metric(mention.name)
     dim = reading[figure].dim
     if known is not None and known.unit == "label" and dim in ("money", "duration"):

@@ -134,7 +134,7 @@ def _environment(reading: Reading) -> str | None:
         after = reading.get(at + 1)
         about_data = after is not None and after.means("dataword")
         name = reading[at].readings["env"]
-        if name == "live" or about_data or reading.negated(at):
+        if name == "live" or about_data or _ruled_out_there(reading, at):
             continue
         found.append(name)
     if found:
@@ -169,9 +169,9 @@ def _namespace(reading: Reading) -> str | None:
 
 def _constraints(reading: Reading) -> list[str]:
     found: list[str] = []
-    if _ruled_out(reading, "act", "deploy"):
+    if any(_ruled_out_at(reading, n) for n in reading.where("act", "deploy")):
         found.append("no_deploy")
-    if any(reading.negated(n) == "hard" for n in reading.where("env", "production")):
+    if any(_ruled_out_there(reading, n) for n in reading.where("env", "production")):
         found.append("no_production")
     if reading.where("gpuword", "cpuonly") or any(_without_gpu(reading, n) for n in reading.where("gpuword", "gpu")):
         found.append("no_gpu")
@@ -182,6 +182,19 @@ def _constraints(reading: Reading) -> list[str]:
     if reading.where("readonly"):
         found.append("read_only")
     return found
+
+
+def _ruled_out_there(reading: Reading, at: int) -> bool:
+    """`do not touch production`, `do not promote to production`."""
+    if reading.negated(at) == "hard":
+        return True
+    verb = reading.near(at, "act", "deploy", before=4, after=3)
+    return verb is not None and reading.negated(verb) == "hard"
+
+
+def _ruled_out_at(reading: Reading, verb: int) -> bool:
+    """A deployment ruled out altogether, not only one place of it."""
+    return reading.negated(verb) == "hard" and reading.near(verb, "env", before=3, after=4) is None
 
 
 def _ruled_out(reading: Reading, kind: str, value: str) -> bool:

@@ -13,7 +13,7 @@ from agent import rollout, search
 from agent.brain.protocol import Change, Terms
 from agent.brain.rules.draft import Draft
 from agent.brain.rules.expand import DEFAULT_METRIC, EXPAND, tune, watch
-from agent.contract import Clause, Contract, Part
+from agent.contract import Clause, Contract, Part, Train
 from agent.plan import Plan, Step
 from agent.survey import Survey
 from tools.catalogue import BY_NAME, TOOLS
@@ -37,6 +37,8 @@ def _unsupported(part: Part) -> Iterator[str]:
         yield f"no tool here does a {part.rollout.strategy} rollout: {', '.join(rollout.SUPPORTED)}"
     if part.train is not None and part.train.kind == "image":
         yield "no backend here runs a training image"
+    if part.train is not None and part.train.kind == "command":
+        yield from _program(part, part.train)
     if part.task not in DEFAULT_METRIC:
         return
     for family in part.models if part.train is None else ():
@@ -46,6 +48,14 @@ def _unsupported(part: Part) -> Iterator[str]:
     for clause in part.clauses:
         if clause.where == "holdout":
             yield from _unmeasurable(clause, part)
+
+
+def _program(part: Part, train: Train) -> Iterator[str]:
+    """What a user's own program must offer for what is asked of its model."""
+    if any(c.where == "holdout" for c in part.clauses) and train.predict is None:
+        yield "say how the program's model predicts (`train.predict: COMMAND`, run as COMMAND IN.csv OUT.csv)"
+    if part.rollout.strategy != "none":
+        yield "no tool here serves the model of a user's own program: leave the deployment out"
 
 
 def _unmeasurable(clause: Clause, part: Part) -> Iterator[str]:

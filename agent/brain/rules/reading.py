@@ -117,7 +117,7 @@ class Reading:
                     return "hard" if here == at - 1 else None
                 soft = here > 0 and self.entities[here - 1].means("neg", "soft")
                 return "soft" if soft else entity.readings["neg"]
-            if entity.means("or") or entity.text == "、":
+            if entity.means("and", "or") or entity.text == "、":
                 here -= 1  # `do not deploy or retrain`: the negation reaches over the first verb
             elif not self._passable(entity):
                 return None

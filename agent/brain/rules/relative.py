@@ -29,7 +29,7 @@ def comparisons(reading: Reading, found: list[Mention]) -> list[Comparison]:
         made = _compared(reading, mention, found)
         if made is not None:
             result.append(made)
-    return result + _speeds(reading, found)
+    return result + _left_over(reading, found, result) + _speeds(reading, found)
 
 
 def _compared(reading: Reading, mention: Mention, found: list[Mention]) -> Comparison | None:
@@ -69,8 +69,10 @@ def _scope(reading: Reading, mention: Mention, found: list[Mention]) -> range:
 def _delta(reading: Reading, mention: Mention, found: list[Mention]) -> int | None:
     """The figure by which the metric is to differ: points, or a percentage or number beside a comparative."""
     scope = _scope(reading, mention, found)
+    own = _has_threshold(reading, mention, found)
     for n in scope:
-        if reading[n].dim == "points" and reading.free(n) and not _is_time(reading, n):
+        near = not own or reading.clause(n) == reading.clause(mention.at)
+        if reading[n].dim == "points" and reading.free(n) and near and not _is_time(reading, n):
             return n
     if not any(reading[n].means("comparand") for n in scope) and not _drop_by(reading, scope):
         return None
@@ -164,6 +166,24 @@ def _with_delta(reading: Reading, mention: Mention, figure: int, to: int | None,
     ratio = amount.dim == "percent"
     delta = sign * (amount.number or 0.0) * (-1.0 if worse else 1.0)
     return Relative(to=_to(reading, to), delta=delta, kind="ratio" if ratio else "absolute")
+
+
+def _left_over(reading: Reading, found: list[Mention], made: list[Comparison]) -> list[Comparison]:
+    """`… at least 1.5 points up`: points in a clause of their own speak of the last holdout metric before them."""
+    result: list[Comparison] = []
+    for n in reading.dims("points"):
+        before = [m for m in found if m.at < n and m.at not in {c.at for c in made} and _on_holdout(m.name)]
+        said = any(reading[k].means("compar") or reading[k].means("comparand") for k in reading.in_clause(n))
+        if before and said and not _is_time(reading, n):
+            reading.claim(n, before[-1].at)
+            relative = _with_delta(reading, before[-1], n, None, slips=False)
+            result.append(Comparison(at=before[-1].at, name=before[-1].name, relative=relative))
+    return result
+
+
+def _on_holdout(name: str) -> bool:
+    known = metric(name)
+    return known is not None and known.where == "holdout"
 
 
 def _speeds(reading: Reading, found: list[Mention]) -> list[Comparison]:

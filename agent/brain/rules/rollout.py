@@ -11,6 +11,7 @@ from agent.brain.rules.reading import Reading
 from agent.contract import Rollout
 
 _SEPARATORS: Final = frozenset(",/-、→>;()%")
+_BETWEEN: Final = ("list", "traffic", "filler", "article", "env", "step", "watchfor", "unit")
 _ORDER: Final = ("shadow", "blue_green", "rolling", "canary", "direct")
 
 
@@ -91,7 +92,7 @@ def _rising(reading: Reading, at: int) -> list[int]:
             continue
         if not run or value is not None or entity.means("metric") or entity.means("cond"):
             break
-        gap += 0 if entity.text in _SEPARATORS or entity.means("list") else 1
+        gap += 0 if entity.text in _SEPARATORS or any(k in entity.readings for k in _BETWEEN) else 1
         if gap > 3 or (entity.kind == "punct" and entity.text in ".。!?"):
             break
     return run
@@ -168,6 +169,9 @@ def _counts_replicas(reading: Reading, at: int, anchors: list[int]) -> bool:
         if anchor > at or reading.sentence(anchor) != reading.sentence(at):
             continue
         between = reading.between(anchor, at)
+        bounded = before is not None and before.means("cmp") and after is not None and after.means("classifier")
+        if bounded and not _is_thing(reading.get(at + 2)):
+            return True
         if any(e.means("metric") or e.means("custom") or e.number is not None for e in between):
             continue
         if all(any(k in e.readings for k in ("filler", "labelverb", "cmp", "list")) for e in between):
@@ -175,6 +179,11 @@ def _counts_replicas(reading: Reading, at: int, anchors: list[int]) -> bool:
         if before is not None and before.means("cmp") and len(between) <= 6:
             return True
     return False
+
+
+def _is_thing(entity: Entity | None) -> bool:
+    """`8 个` alone counts what was spoken of; `8 个模型` counts models."""
+    return entity is not None and entity.kind not in ("punct",) and not entity.means("then")
 
 
 def _count(reading: Reading, at: int, found: dict[str, int]) -> None:

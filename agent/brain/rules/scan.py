@@ -185,6 +185,11 @@ def _han_file(raw: str, start: int, end: int) -> list[Token]:
     return [*lead, Token(kind="data", text=raw[cut:], start=start + cut, end=end)]
 
 
+def _spoken(raw: str) -> str:
+    """`endpoint's` is said of an endpoint; `what's` and `let's` are words of their own."""
+    return raw if raw.lower() in ("what's", "let's", "it's", "that's", "who's") else raw.removesuffix("'s")
+
+
 def _word(raw: str, start: int, end: int) -> list[Token]:
     """`blue/green` and `and/or` are words with a mark between them."""
     if "/" in raw:
@@ -199,4 +204,4 @@ def _word(raw: str, start: int, end: int) -> list[Token]:
             at += len(part)
         return found
     name = raw.removesuffix("'s")
-    return [Token(kind="word", text=name, start=start, end=end, pieces=pieces(re.sub(r"[-.]", " ", raw)))]
+    return [Token(kind="word", text=name, start=start, end=end, pieces=pieces(re.sub(r"[-.]", " ", _spoken(raw))))]

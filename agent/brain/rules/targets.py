@@ -198,7 +198,7 @@ def _thing_name(reading: Reading, artefacts: list[str], task: str) -> str | None
     if task in ("cleanup", "estimate", "prepare"):
         quoted = [n for n in reading.kinds("quoted") if reading.free(n)]
         return reading[quoted[0]].text if quoted and task == "cleanup" else None
-    for find in (_quoted_name, _called, _noun_name, _object_name, _version_name):
+    for find in (_quoted_name, _called, _noun_name, _object_name, _version_name, _noun_itself):
         name = find(reading)
         if name is not None:
             return name
@@ -249,8 +249,32 @@ def _object_name(reading: Reading) -> str | None:
                 break
     for at, entity in enumerate(reading.entities):
         lower = not entity.text[0].isupper() and not reading.text.isascii()
-        if entity.kind == "word" and _plain(entity) and lower and reading.free(at):
+        if entity.kind in ("word", "term") and _plain(entity) and _weakly_known(entity) and lower and reading.free(at):
             return entity.text
+    return None
+
+
+_WEAK: Final = frozenset(("numeric", "textual", "visual", "ml", "topic", "vague", "dataword", "role", "retrain_on"))
+
+
+def _weakly_known(entity: Entity) -> bool:
+    """A word the lexicon knows only as a subject (`eta`, `price`) may be a name all the same."""
+    return set(entity.readings) <= _WEAK
+
+
+def _noun_itself(reading: Reading) -> str | None:
+    """`the ranker`, `recommender`: a kind of model that stands for the one there is."""
+    for at in reading.where("noun", "model"):
+        text = reading[at].text
+        if text.isascii() and text.lower() not in (
+            "model",
+            "models",
+            "classifier",
+            "network",
+            "regressor",
+            "estimator",
+        ):
+            return text
     return None
 
 

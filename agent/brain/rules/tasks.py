@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from agent.brain.rules import columns
+from agent.brain.rules.entities import Entity
 from agent.brain.rules.reading import Reading
 from tools.metrics import metric
 
@@ -31,6 +33,7 @@ _TEXT: Final = re.compile(r"bert|electra|xlnet|ernie|deberta", re.IGNORECASE)
 _IMAGES: Final = re.compile(
     r"(?<![a-z])(?:images?|imgs?|photos?|pictures?|x-?rays?|scans?|mri|mnist|cifar\w*)(?![a-z])|xray", re.IGNORECASE
 )
+_GENERIC: Final = ("take", "put", "get", "push", "move", "set", "bring", "switch", "make")
 _SCALES: Final = re.compile(r"scal|upscale|downscale|扩|缩|伸缩", re.IGNORECASE)
 _NUMERIC_METRICS: Final = ("regression", "forecasting")
 _BUNDLED_NUMBERS: Final = ("diabetes", "california_housing", "linnerud")
@@ -49,28 +52,38 @@ def intent(reading: Reading) -> Intent:
     """What the part asks for; `task` is None when it does not say."""
     if _complains(reading) and not reading.kinds("data") and not reading.where("label"):
         return Intent(task="diagnose", serves=False)
-    serves = bool(_positive(reading, "deploy")) and not reading.where("onlytrain")
+    ways = [n for n in reading.where("strategy", "canary", "blue_green", "rolling", "shadow") if not reading.negated(n)]
+    serves = bool(_positive(reading, "deploy") or ways) and not reading.where("onlytrain")
     if _positive(reading, "estimate"):
         return Intent(task="estimate", serves=False)
     if _trains(reading):
         task, assumed = _model_task(reading)
         return Intent(task=task, serves=serves, assumed=assumed)
     thing = _thing(reading)
+    if thing in ("deploy", "scale") and _described(reading):
+        task, assumed = _model_task(reading)
+        return Intent(task=task, serves=serves, assumed=assumed)
     if thing is not None:
         return Intent(task=thing, serves=thing == "deploy")
     if _learns(reading):
         task, assumed = _model_task(reading)
         return Intent(task=task, serves=serves, assumed=assumed)
-    if _counts(reading):
+    if _counts(reading) and not (reading.where("strategy") and _versioned(reading)):
         return Intent(task="scale", serves=False)
     return _verbless(reading)
+
+
+def _described(reading: Reading) -> bool:
+    """Data with a label and nothing that exists already: what is deployed must first be trained."""
+    existing = reading.kinds("artefact", "version", "model_file")
+    return bool(reading.kinds("data") and reading.where("label")) and not existing
 
 
 def _verbless(reading: Reading) -> Intent:
     """What a goal without a verb asks for, by what it speaks of."""
     if reading.where("clean") and reading.kinds("data"):
         return Intent(task="prepare", serves=False)
-    if reading.where("strategy") and (reading.kinds("artefact", "version", "model_file") or reading.where("env")):
+    if (reading.where("strategy") or reading.where("traffic")) and _versioned(reading):
         return Intent(task="deploy", serves=True)
     if (reading.where("check") and reading.where("every")) or _live(reading):
         return Intent(task="watch", serves=False)
@@ -163,6 +176,8 @@ def _stands(reading: Reading, at: int, act: str) -> bool:
     """Whether a verb with several uses is meant as this one."""
     if act == "watch":
         return reading.near(at, "step", before=3, after=3) is None
+    if act == "deploy" and reading[at].text.lower() in _GENERIC and _counts(reading) and not _versioned(reading):
+        return False
     if act == "deploy":
         return reading[at].text.lower() not in ("serving", "live", "release")
     if act == "evaluate":
@@ -176,6 +191,10 @@ def _stands(reading: Reading, at: int, act: str) -> bool:
     if act == "compare":
         return not reading.where("family")
     return True
+
+
+def _versioned(reading: Reading) -> bool:
+    return bool(reading.kinds("artefact", "version", "model_file") or reading.where("env"))
 
 
 def _counts(reading: Reading) -> bool:
@@ -307,10 +326,18 @@ def _guess(reading: Reading, families: set[str]) -> tuple[str, str | None]:
         return "classification", None
     if "kmeans" in families:
         return "clustering", None
-    labels = [e for e in reading.entities if e.means("numeric") or _numeric_name(e.text)]
+    labels = [e for e in _spoken_of(reading) if e.means("numeric") or _numeric_name(e.text)]
     if labels:
         return "regression", f"`{labels[0].text}` reads like a number, so this is taken as regression"
     return "classification", "the goal names neither a metric nor the kind of model; classification is assumed"
+
+
+def _spoken_of(reading: Reading) -> list[Entity]:
+    """The label, and the words straight behind `predict`."""
+    places = columns.label_columns(reading)
+    for at in reading.where("act", "predict"):
+        places += [n for n in range(at + 1, min(at + 5, len(reading))) if reading.clause(n) == reading.clause(at)]
+    return [reading[n] for n in places]
 
 
 def _numeric_name(text: str) -> bool:

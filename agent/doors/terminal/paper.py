@@ -174,7 +174,7 @@ def report_blocks(document: RunDocument) -> Iterator[RenderableType]:
     yield Text(f"run {clean(run.id)}, {duration(run.seconds)}, {_money(document)}", style="dim")
     if run.clauses:
         yield Text()
-        yield _clauses(run.clauses, len({c.part for c in run.clauses}) > 1)
+        yield _clauses(run.clauses, len({c.part for c in run.clauses} - {"run"}) > 1)
     yield from _section("Findings", [Text(outside(finding)) for finding in run.findings])
     yield from _section(
         "Revisions", [Text(f"version {revision.version}: {outside(revision.why)}") for revision in run.revisions]
