@@ -89,13 +89,14 @@ def _default(run: Run, contract: Contract) -> ClauseVerdict:
     name = "ready" if served else "finished"
     over = bool(run.plans) and bool(run.plan.steps) and all(run.done(s.id) for s in run.plan.steps)
     met = over and not any(d.change in ("stop", "roll_back") for d in run.decisions)
+    began = bool(run.calls)
     state = next((c for c in reversed(run.calls.values()) if c.phase == "done"), None)
     return ClauseVerdict(
         id="default",
         part=part.name,
         metric=name,
-        verdict="MET" if met else "NOT MET",
-        measured=1.0 if met else 0.0,
+        verdict="MET" if met else "NOT MET" if began else "UNPROVEN",
+        measured=1.0 if met else 0.0 if began else None,
         evidence=None if state is None else Evidence(id=f"{run.id}#{state.seq}"),
         demanded=f"{name} == 1",
     )

@@ -9,27 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from agent.brain.rules.measures import Mention, Pair, mentions, pairs
+from agent.brain.rules import scope
+from agent.brain.rules.measures import Pair, mentions, pairs
+from agent.brain.rules.objective import objective
 from agent.brain.rules.reading import Reading
 from agent.brain.rules.relative import Comparison, comparisons
 from agent.contract import Clause, Objective
 from tools.metrics import Where, metric
 
 _OPS: Final = {"ge": ">=", "le": "<=", "gt": ">", "lt": "<", "eq": "=="}
-_WEAK: Final = (
-    "by",
-    "on",
-    "以",
-    "按",
-    "看",
-    "based on",
-    "根据",
-    "按照",
-    "依据",
-    "in terms of",
-    "according to",
-    "compare by",
-)
 _MODEL_FREE: Final = ("deploy", "watch", "scale", "rollback", "diagnose", "cleanup")
 
 
@@ -47,23 +35,23 @@ class Demands:
 
 def demands(reading: Reading, task: str, *, serves: bool) -> Demands:
     """Clauses and objective of one part. Claims every figure it uses."""
-    confidence = _confidence(reading)
-    windows = _windows(reading)
+    sure = scope.confidence(reading)
+    spans = scope.windows(reading)
     found = mentions(reading)
     compared = comparisons(reading, found)
     rest = [m for m in found if m.at not in {c.at for c in compared}]
     matched = pairs(reading, rest)
     kept = [p for p in matched if not _is_symptom(reading, p, task)]
-    objective = _objective(reading, rest, {p.at for p in matched}, task)
+    chosen = objective(reading, rest, {p.at for p in matched}, task)
     places: list[tuple[int, Clause]] = [(p.at, _absolute(reading, p, task, serves=serves)) for p in kept]
     places += [(c.at, _relative(reading, c, task, serves=serves)) for c in compared]
     places += _unnamed(reading, task)
-    made = _with_confidence(reading, sorted(places, key=lambda place: place[0]), confidence)
-    made = _with_windows(reading, made, windows)
+    made = scope.with_confidence(reading, sorted(places, key=lambda place: place[0]), sure)
+    made = scope.with_windows(reading, made, spans)
     retrain = [p.name for p in kept if _retrains(reading, p)]
     loose = [c.metric for at, c in made if reading[at].readings.get("metric") == "latency"]
     return Demands(
-        clauses=tuple(_numbered([c for _, c in made])), objective=objective, assumed=tuple(loose),
+        clauses=tuple(_numbered([c for _, c in made])), objective=chosen, assumed=tuple(loose),
         retrain=tuple(retrain),
     )  # fmt: skip
 
@@ -145,7 +133,7 @@ def _absolute(reading: Reading, pair: Pair, task: str, *, serves: bool) -> Claus
     op = _operator(pair, None if known is None else known.better, breach=breach and not _agrees(pair))
     return Clause.model_validate(
         {"id": "c", "metric": pair.name, "op": op, "value": pair.value, "abort": abort,
-         "where": _where(pair.name, task, serves=serves), "class": _class(reading, pair.at)}
+         "where": _where(pair.name, task, serves=serves), "class": scope.class_of(reading, pair.at)}
     )  # fmt: skip
 
 
@@ -166,7 +154,7 @@ def _relative(reading: Reading, compared: Comparison, task: str, *, serves: bool
     op = "<=" if known is not None and known.better == "min" else ">="
     return Clause.model_validate(
         {"id": "c", "metric": compared.name, "op": op, "value": None, "relative": compared.relative,
-         "where": _where(compared.name, task, serves=serves), "class": _class(reading, compared.at)}
+         "where": _where(compared.name, task, serves=serves), "class": scope.class_of(reading, compared.at)}
     )  # fmt: skip
 
 
@@ -186,168 +174,3 @@ def _unnamed(reading: Reading, task: str) -> list[tuple[int, Clause]]:
 
 def _live(name: str, op: str, value: float | None) -> Clause:
     return Clause.model_validate({"id": "c", "metric": name, "op": op, "value": value, "where": "live"})
-
-
-def _class(reading: Reading, at: int) -> str | None:
-    """The class a metric is about: `recall[fraud]`, `recall for class yes`, `fraud 类的召回率`."""
-    opening, name, closing = (reading.get(at + k) for k in (1, 2, 3))
-    if opening is not None and name is not None and closing is not None and (opening.text, closing.text) == ("[", "]"):
-        return name.text
-    for n in (*range(at + 1, at + 6), *range(at - 1, max(-1, at - 5), -1)):
-        entity = reading.get(n)
-        if entity is None or reading.sentence(n) != reading.sentence(at) or not entity.means("class"):
-            continue
-        if any(reading[k].means("metric") for k in range(min(n, at) + 1, max(n, at))):
-            continue
-        return _class_name(reading, n)
-    return None
-
-
-def _class_name(reading: Reading, cue: int) -> str | None:
-    before, after = reading.get(cue - 1), reading.get(cue + 1)
-    named = ("word", "quoted", "number", "han")
-    if (
-        after is not None
-        and reading[cue].text.isascii()
-        and (
-            after.kind in named
-            or (after.kind == "term" and after.text.lower() in ("yes", "no", "true", "false", "positive"))
-        )
-    ):
-        return after.text
-    if (
-        before is not None
-        and before.kind in named
-        and before.text.lower() not in ("each", "every", "per", "对", "该", "每", "各", "这")
-    ):
-        return before.text
-    if after is not None and after.kind in ("word", "quoted", "number"):
-        return after.text
-    return None
-
-
-def _objective(reading: Reading, found: list[Mention], matched: set[int], task: str) -> Objective | None:
-    for mention in found:
-        best = _best(reading, mention.at)
-        cue = _optimised(reading, mention.at, weak=mention.at not in matched)
-        lone = task == "compare" and mention.at not in matched
-        if best is None and not cue and not lone:
-            continue
-        known = metric(mention.name)
-        better = best or (known.better if known is not None else "max")
-        return Objective.model_validate({"metric": mention.name, "direction": better})
-    return None
-
-
-def _best(reading: Reading, at: int) -> str | None:
-    """`lowest RMSE`, `MAE 最小`: not when a figure follows, for then it is a comparator."""
-    known = metric(reading[at].readings.get("metric", ""))
-    for n in (at - 1, at - 2, at + 1):
-        entity, after = reading.get(n), reading.get(n + 1)
-        if entity is None or not entity.means("best") or reading.clause(n) != reading.clause(at):
-            continue
-        if (
-            n == at - 2
-            and not any(reading[at - 1].means(k) for k in ("filler", "det", "article"))
-            and reading[at - 1].text != "possible"
-        ):
-            continue
-        if entity.means("cmp") and after is not None and after.number is not None:
-            continue
-        if n > at and entity.text.isascii():
-            continue
-        value = entity.readings["best"]
-        if entity.text.lower() in ("best", "better", "最好", "最优", "更好", "最佳") and known is not None:
-            return known.better
-        return value
-    return None
-
-
-def _optimised(reading: Reading, at: int, *, weak: bool) -> bool:
-    for n in range(at - 1, max(-1, at - 4), -1):
-        entity = reading[n]
-        if reading.clause(n) != reading.clause(at) and entity.text != ":":
-            return False
-        if entity.means("optimise"):
-            if entity.text.lower() not in _WEAK:
-                return True
-            return weak and not reading.sentence_has(at, "comparand")
-        if not any(k in entity.readings for k in ("filler", "article", "det")):
-            return False
-    after = reading.get(at + 1)
-    return after is not None and after.text in ("为准", "为指标", "作为指标", "优化")
-
-
-def _confidence(reading: Reading) -> tuple[int, float] | None:
-    for cue in reading.where("confidence"):
-        near = [
-            n for n in reading.dims("percent", "") if abs(n - cue) <= 3 and reading.clause(n) == reading.clause(cue)
-        ]
-        near = [n for n in near if reading[n].kind in ("quantity", "number")]
-        if near:
-            place = min(near, key=lambda n: (abs(n - cue), n > cue))
-            value = reading[place].number or 0.0
-            reading.claim(place)
-            value = value / 100 if value > 1 else value
-            return (cue, value) if 0 < value < 1 else None
-    return None
-
-
-def _with_confidence(
-    reading: Reading, made: list[tuple[int, Clause]], confidence: tuple[int, float] | None
-) -> list[tuple[int, Clause]]:
-    """The confidence belongs to the nearest clause of its sentence, else to the nearest of the part."""
-    if confidence is None or not made:
-        return made
-    cue, value = confidence
-    near = min(made, key=lambda place: (reading.sentence(place[0]) != reading.sentence(cue), abs(place[0] - cue)))
-    return [(n, c.model_copy(update={"confidence": value}) if (n, c) == near else c) for n, c in made]
-
-
-def _windows(reading: Reading) -> list[tuple[int, float]]:
-    """Durations over which a live metric is judged: `p95 over five minutes`, `5-minute window`."""
-    found: list[tuple[int, float]] = []
-    for n in reading.dims("duration"):
-        if reading[n].means("unit", "duration:0.001") or not _beside_live(reading, n):
-            continue
-        before, after = reading.get(n - 1), reading.get(n + 1)
-        cued = [
-            e for e in (before, after, reading.get(n + 2), reading.get(n - 2)) if e is not None and e.means("window")
-        ]
-        plain = before is not None and before.text.lower() in (
-            "over",
-            "over a",
-            "averaged over",
-            "measured over",
-            "over the last",
-        )
-        words = [e for e in cued if e.text.lower() not in ("over", "over a", "平均") or plain]
-        if words or (after is not None and after.means("metric")) or (after is not None and after.text == "内的"):
-            reading.claim(n)
-            found.append((n, reading[n].number or 0.0))
-    return found
-
-
-def _beside_live(reading: Reading, at: int) -> bool:
-    live = [n for n in reading.in_clause(at) if reading[n].means("metric") and _is_live(reading[n].readings["metric"])]
-    return any(abs(n - at) <= 8 for n in live)
-
-
-def _is_live(name: str) -> bool:
-    known = metric(name)
-    return name == "latency" or (known is not None and known.where == "live")
-
-
-def _with_windows(
-    reading: Reading, made: list[tuple[int, Clause]], windows: list[tuple[int, float]]
-) -> list[tuple[int, Clause]]:
-    result = made
-    for at, seconds in windows:
-        live = [place for place in result if place[1].where == "live"]
-        if live:
-            near = min(live, key=lambda place: abs(place[0] - at))
-            result = [
-                (n, c.model_copy(update={"window_s": seconds}) if (n, c) is near or (n, c) == near else c)
-                for n, c in result
-            ]
-    return result

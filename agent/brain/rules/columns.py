@@ -9,24 +9,11 @@ import re
 from typing import Final
 
 from agent.brain.rules.entities import Entity
+from agent.brain.rules.lexicon import lexicon
 from agent.brain.rules.reading import Reading
 
 _NAME: Final = re.compile(r"^[^\W\d][\w.-]*$")
-_STOPS: Final = (
-    "from",
-    "filler",
-    "neg",
-    "cmp",
-    "and",
-    "or",
-    "demand",
-    "optimise",
-    "then",
-    "by",
-    "cond",
-    "only",
-    "label",
-)
+_STOPS: Final = ("from", "filler", "neg", "cmp", "and", "demand", "optimise", "by", "cond", "label")
 _OPEN: Final = frozenset(",:(=-")
 
 
@@ -93,11 +80,8 @@ def _after_cue(reading: Reading, cue: int) -> int | None:
     return None
 
 
-_NOUNS: Final = ("value", "score", "rate", "level", "mean", "test", "label", "target", "class", "average")
-
-
 def _noun(entity: Entity) -> bool:
-    return entity.text.lower() in _NOUNS
+    return entity.text.lower() in lexicon().words["columns"]
 
 
 def _is_cue_for_value(reading: Reading, at: int) -> bool:

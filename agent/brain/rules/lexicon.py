@@ -14,7 +14,19 @@ from typing import Final
 
 import yaml
 
-FILES: Final = ("metrics", "compare", "units", "time", "acts", "rollout", "data", "models", "placement", "refuse")
+FILES: Final = (
+    "metrics",
+    "compare",
+    "units",
+    "time",
+    "acts",
+    "rollout",
+    "data",
+    "models",
+    "placement",
+    "refuse",
+    "words",
+)
 _PIECES: Final = re.compile(
     r"[^\W\d\u3007\u3400-\u9fff][^\W\u3007\u3400-\u9fff]*(?:'[a-z]+)?|\d+(?:\.\d+)?|[\u3007\u3400-\u9fff]|[^\s\w]|\.\d+"
 )
@@ -46,10 +58,10 @@ class Lexicon:
     def __init__(self, tables: dict[str, dict[str, str]]) -> None:
         self.by_first: dict[str, list[Phrase]] = {}
         self.splits: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        self.generic = frozenset(tables.get("generic", {}).get("generic", "").split(" | "))
+        self.words = {name: frozenset(row.split(" | ")) for name, row in tables.get("words", {}).items()}
         found: dict[tuple[str, ...], dict[str, str]] = {}
         for kind, values in tables.items():
-            for value, phrases in values.items() if kind != "generic" else ():
+            for value, phrases in values.items() if kind != "words" else ():
                 self._add(kind, value, phrases, found)
         for key, readings in found.items():
             self.by_first.setdefault(key[0], []).append(Phrase(pieces=key, readings=readings))

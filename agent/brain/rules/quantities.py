@@ -10,31 +10,12 @@ from dataclasses import replace
 from typing import Final
 
 from agent.brain.rules import numerals
+from agent.brain.rules.durations import joined_durations
 from agent.brain.rules.entities import Entity
+from agent.brain.rules.lexicon import lexicon
 
 COUNTED: Final = ("replica", "trial", "gpu", "cpu", "fold", "epoch")
 _MULTIPLIERS: Final = {"百": 100.0, "千": 1000.0, "万": 10_000.0, "亿": 100_000_000.0}
-_LETTERS: Final = (
-    "m",
-    "s",
-    "h",
-    "d",
-    "w",
-    "g",
-    "x",
-    "pp",
-    "pt",
-    "min",
-    "分",
-    "点",
-    "块",
-    "条",
-    "日",
-    "月",
-    "年",
-    "行",
-    "轮",
-)
 _CLOCK: Final = re.compile(r"(\d{1,2})(?::(\d{2}))?\s?([ap])?", re.IGNORECASE)
 
 
@@ -46,7 +27,7 @@ def compose(found: list[Entity]) -> list[Entity]:
         made, size = _quantity(found, at, result)
         result.append(made)
         at += size
-    return _compound(result)
+    return joined_durations(result)
 
 
 def _quantity(found: list[Entity], at: int, before: list[Entity]) -> tuple[Entity, int]:
@@ -213,7 +194,7 @@ def _unit_place(found: list[Entity], at: int) -> int | None:
         dim = entity.readings.get("unit", "").partition(":")[0]
         if dim and (place == at or dim in COUNTED):
             near = entity.start - found[at - 1].end <= 1
-            return place if near or entity.text.lower() not in _LETTERS else None
+            return place if near or entity.text.lower() not in lexicon().words["letters"] else None
         if entity.kind not in ("word", "term") or any(k in entity.readings for k in ("and", "or", "filler", "gpu")):
             return None
     return None
@@ -253,57 +234,3 @@ def _with_meridiem(clock: Entity, before: list[Entity]) -> Entity:
     if near is not None and near.means("meridiem", "pm") and (clock.number or 0) <= 12 * 3600:
         return replace(clock, number=(clock.number or 0.0) % (12 * 3600) + 12 * 3600)
     return clock
-
-
-def _compound(found: list[Entity]) -> list[Entity]:
-    """`1 hour 30 minutes`, `an hour and a half`, `两天半`, `一个半小时` become one duration."""
-    result: list[Entity] = []
-    for entity in found:
-        joined = _tail(result, entity) or _and_tail(result, entity) or _one_and_half(result, entity)
-        if joined is None:
-            result.append(entity)
-        else:
-            made, used = joined
-            result[-used:] = [made]
-    return result
-
-
-def _tail(before: list[Entity], entity: Entity) -> tuple[Entity, int] | None:
-    last = before[-1] if before else None
-    if last is None or last.dim != "duration" or entity.start - last.end > 1:
-        return None
-    if entity.dim == "duration" and _smaller(last, entity):
-        return replace(last, number=(last.number or 0.0) + (entity.number or 0.0), end=entity.end), 1
-    if entity.kind == "number" and entity.text == "半":
-        return replace(last, number=(last.number or 0.0) + 0.5 * _size(last), end=entity.end), 1
-    return None
-
-
-def _and_tail(before: list[Entity], entity: Entity) -> tuple[Entity, int] | None:
-    if len(before) < 2 or before[-1].text != "and" or before[-2].dim != "duration":
-        return None
-    head = before[-2]
-    if entity.dim == "duration" and _smaller(head, entity):
-        return replace(head, number=(head.number or 0.0) + (entity.number or 0.0), end=entity.end), 2
-    if entity.kind in ("number", "term") and entity.number == 0.5:
-        return replace(head, number=(head.number or 0.0) + 0.5 * _size(head), end=entity.end), 2
-    return None
-
-
-def _one_and_half(before: list[Entity], entity: Entity) -> tuple[Entity, int] | None:
-    if entity.dim != "duration" or entity.raw != 0.5 or len(before) < 2 or before[-1].end != entity.start:
-        return None
-    count, classifier = before[-2], before[-1]
-    if "classifier" not in classifier.readings or count.number is None or count.end != classifier.start:
-        return None
-    raw = count.number + 0.5
-    return replace(entity, number=raw * _size(entity), raw=raw, start=count.start), 2
-
-
-def _size(duration: Entity) -> float:
-    """Seconds of one unit the duration is written in."""
-    return (duration.number or 0.0) / (duration.raw or 1.0)
-
-
-def _smaller(head: Entity, tail: Entity) -> bool:
-    return (tail.number or 0.0) < _size(head)

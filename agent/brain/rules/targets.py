@@ -11,6 +11,10 @@ from agent.brain.rules.lexicon import lexicon
 from agent.brain.rules.reading import Reading
 from agent.contract import Train
 
+_STRONG: Final = frozenset(
+    ("det", "filler", "article", "env", "strategy", "and", "family", "neg", "cmp", "from", "numword", "backend",
+     "comparand", "abort", "best")
+)  # fmt: skip
 _NAME: Final = re.compile(r"^[A-Za-z][\w.-]*$")
 
 
@@ -97,7 +101,7 @@ def _called(reading: Reading) -> str | None:
 
 
 def _plain(entity: Entity | None) -> bool:
-    if entity is None or entity.text.lower() in lexicon().generic:
+    if entity is None or entity.text.lower() in lexicon().words["generic"]:
         return False
     if entity.kind == "quoted":
         return True
@@ -105,25 +109,7 @@ def _plain(entity: Entity | None) -> bool:
         return bool(_NAME.match(entity.text))
     if entity.kind != "term" or not _NAME.match(entity.text):
         return False
-    strong = (
-        "det",
-        "filler",
-        "article",
-        "env",
-        "strategy",
-        "and",
-        "or",
-        "family",
-        "neg",
-        "cmp",
-        "from",
-        "numword",
-        "backend",
-        "comparand",
-        "abort",
-        "best",
-    )
-    return not any(k in entity.readings for k in strong) and not entity.means("noun")
+    return not any(k in entity.readings for k in _STRONG) and not entity.means("noun")
 
 
 def _beside_noun(reading: Reading, *, trained: bool) -> str | None:
@@ -266,14 +252,7 @@ def _noun_itself(reading: Reading) -> str | None:
     """`the ranker`, `recommender`: a kind of model that stands for the one there is."""
     for at in reading.where("noun", "model"):
         text = reading[at].text
-        if text.isascii() and text.lower() not in (
-            "model",
-            "models",
-            "classifier",
-            "network",
-            "regressor",
-            "estimator",
-        ):
+        if text.isascii() and text.lower() not in lexicon().words["models"]:
             return text
     return None
 

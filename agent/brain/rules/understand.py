@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 
 from agent.brain.protocol import Context
-from agent.brain.rules import clauses, data, limits, placement, rollout, search, targets, tasks, upkeep
+from agent.brain.rules import clauses, data, limits, placement, preparing, rollout, search, targets, tasks, upkeep
 from agent.brain.rules.corrections import corrected
 from agent.brain.rules.entities import entities
 from agent.brain.rules.parts import parts
@@ -94,8 +94,8 @@ def _part(reading: Reading, number: int, environment: str | None) -> _Understood
     fields: dict[str, object] = {
         "task": task,
         "data": sets,
-        "prepare": data.preparation(reading, task) if trained or task == "prepare" else None,
-        "split": data.splitting(reading) if trained or task in ("prepare", "evaluate") else None,
+        "prepare": preparing.preparation(reading, task) if trained or task == "prepare" else None,
+        "split": preparing.splitting(reading) if trained or task in ("prepare", "evaluate") else None,
         "train": targets.program(reading) if trained else None,
         "search": search.search(reading) if trained else None,
     }

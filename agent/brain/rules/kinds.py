@@ -1,0 +1,143 @@
+"""Which of the model tasks a part is: by what it says, its metrics, models, data and the name of its label."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from agent.brain.rules import columns
+from agent.brain.rules.entities import Entity
+from agent.brain.rules.reading import Reading
+from tools.metrics import metric
+
+_KINDS: Final = (
+    "token-classification", "text-classification", "image-classification", "causal-lm", "clustering", "recommendation",
+    "forecasting", "regression", "classification",
+)  # fmt: skip
+
+
+_REGRESSORS: Final = ("linear_regression", "ridge", "lasso")
+
+
+_CLASSIFIERS: Final = ("logistic_regression", "naive_bayes")
+
+
+_LM: Final = re.compile(
+    r"^(?:[\w-]+/)?(?:llama|meta-llama|mistral|mixtral|qwen|phi|gemma|gpt|falcon|bloom|opt|pythia|deepseek|tinyllama|codellama|starcoder|chatglm|baichuan|smollm|stablelm|olmo|yi)",
+    re.IGNORECASE,
+)
+
+
+_VISION: Final = re.compile(
+    r"^(?:[\w-]+/)?(?:resnet|vit|efficientnet|mobilenet|convnext|densenet|vgg|swin|deit|inception)", re.IGNORECASE
+)
+
+
+_TEXT: Final = re.compile(r"bert|electra|xlnet|ernie|deberta", re.IGNORECASE)
+
+
+_IMAGES: Final = re.compile(
+    r"(?<![a-z])(?:images?|imgs?|photos?|pictures?|x-?rays?|scans?|mri|mnist|cifar\w*)(?![a-z])|xray", re.IGNORECASE
+)
+
+
+_NUMERIC_METRICS: Final = ("regression", "forecasting")
+
+
+_BUNDLED_NUMBERS: Final = ("diabetes", "california_housing", "linnerud")
+
+
+def tasks_of(reading: Reading, at: int) -> tuple[str, ...]:
+    known = metric(reading[at].readings.get("metric", ""))
+    return known.tasks if known is not None else ()
+
+
+def model_task(reading: Reading) -> tuple[str, str | None]:
+    """The model task and, where nothing in the goal decides, what was assumed."""
+    said = {reading[n].readings["task"] for n in reading.where("task") if not reading.negated(n)}
+    metrics = [tasks_of(reading, n) for n in reading.where("metric")]
+    narrow = next((t[0] for t in metrics if len(t) == 1), None)
+    special = _special(reading, said, narrow)
+    if special is not None:
+        return special, None
+    if "forecasting" in said and _over_time(reading):
+        return "forecasting", None
+    if reading.where("column", "date") and not any("classification" in t for t in metrics):
+        return "forecasting", None
+    numbers = any(set(t) & set(_NUMERIC_METRICS) for t in metrics if t)
+    classes = any("classification" in t for t in metrics)
+    families = {reading[n].readings["family"] for n in reading.where("family")}
+    if ("regression" in said and "classification" not in said) or (numbers and not classes):
+        return "regression", None
+    if "classification" in said or classes:
+        return "classification", None
+    return _guess(reading, families)
+
+
+def _special(reading: Reading, said: set[str], narrow: str | None) -> str | None:
+    for kind in _KINDS[:3]:
+        if kind in said and not (kind == "text-classification" and _tabular(reading)):
+            return kind
+    checkpoints = [reading[n].text for n in reading.kinds("checkpoint")]
+    if any(_VISION.match(c) for c in checkpoints) or _pictures(reading):
+        return "image-classification"
+    if any(_TEXT.search(c) for c in checkpoints):
+        return "text-classification"
+    if "causal-lm" in said or any(_LM.match(c) for c in checkpoints):
+        return "causal-lm"
+    if narrow is not None and narrow not in ("image-classification",):
+        return narrow
+    for kind in ("clustering", "recommendation"):
+        if kind in said and not (kind == "clustering" and "classification" in said):
+            return kind
+    return None
+
+
+def _tabular(reading: Reading) -> bool:
+    return "tabular" in reading.text.lower() or "表格" in reading.text
+
+
+def _pictures(reading: Reading) -> bool:
+    places = [reading[n].text for n in reading.kinds("data", "word", "quoted", "program")]
+    files = [p for p in places if re.search(r"\.(?:csv|parquet|jsonl)$", p)]
+    return not files and any(_IMAGES.search(p) for p in places)
+
+
+def _over_time(reading: Reading) -> bool:
+    """`forecast` alone is prediction; with a time column, a rhythm or a horizon it is forecasting."""
+    words = reading.where("task", "forecasting")
+    return bool(words) and (
+        bool(reading.where("column", "date")) or any(reading[n].text.lower() not in ("预测未来",) for n in words)
+    )
+
+
+def _guess(reading: Reading, families: set[str]) -> tuple[str, str | None]:
+    bundled = {reading[n].readings["bundled"] for n in reading.where("bundled")}
+    bundled |= {reading[n].text.removeprefix("sklearn:") for n in reading.kinds("data")}
+    if families & set(_REGRESSORS) or bundled & set(_BUNDLED_NUMBERS):
+        return "regression", None
+    if families & set(_CLASSIFIERS) or any(e.text.startswith("sklearn:") for e in reading.entities):
+        return "classification", None
+    if "kmeans" in families:
+        return "clustering", None
+    labels = [e for e in _spoken_of(reading) if e.means("numeric") or _numeric_name(e.text)]
+    if labels:
+        return "regression", f"`{labels[0].text}` reads like a number, so this is taken as regression"
+    return "classification", "the goal names neither a metric nor the kind of model; classification is assumed"
+
+
+def _spoken_of(reading: Reading) -> list[Entity]:
+    """The label, and the words straight behind `predict`."""
+    places = columns.label_columns(reading)
+    for at in reading.where("act", "predict"):
+        places += [n for n in range(at + 1, min(at + 5, len(reading))) if reading.clause(n) == reading.clause(at)]
+    return [reading[n] for n in places]
+
+
+def _numeric_name(text: str) -> bool:
+    return bool(
+        re.search(
+            r"(?:^|_)(?:price|amount|cost|revenue|sales|minutes|hours|days|seconds|count|qty|quantity|usd|kwh|mw|km|value|total|income|salary|rent|age|duration)(?:_|$)",
+            text.lower(),
+        )
+    )

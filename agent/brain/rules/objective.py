@@ -1,0 +1,61 @@
+"""What a part optimises, when it names a metric to choose by."""
+
+from __future__ import annotations
+
+from agent.brain.rules.lexicon import lexicon
+from agent.brain.rules.measures import Mention
+from agent.brain.rules.reading import Reading
+from agent.contract import Objective
+from tools.metrics import metric
+
+
+def objective(reading: Reading, found: list[Mention], matched: set[int], task: str) -> Objective | None:
+    for mention in found:
+        best = _best(reading, mention.at)
+        cue = _optimised(reading, mention.at, weak=mention.at not in matched)
+        lone = task == "compare" and mention.at not in matched
+        if best is None and not cue and not lone:
+            continue
+        known = metric(mention.name)
+        better = best or (known.better if known is not None else "max")
+        return Objective.model_validate({"metric": mention.name, "direction": better})
+    return None
+
+
+def _best(reading: Reading, at: int) -> str | None:
+    """`lowest RMSE`, `MAE 最小`: not when a figure follows, for then it is a comparator."""
+    known = metric(reading[at].readings.get("metric", ""))
+    for n in (at - 1, at - 2, at + 1):
+        entity, after = reading.get(n), reading.get(n + 1)
+        if entity is None or not entity.means("best") or reading.clause(n) != reading.clause(at):
+            continue
+        if (
+            n == at - 2
+            and not any(reading[at - 1].means(k) for k in ("filler", "det", "article"))
+            and reading[at - 1].text != "possible"
+        ):
+            continue
+        if entity.means("cmp") and after is not None and after.number is not None:
+            continue
+        if n > at and entity.text.isascii():
+            continue
+        value = entity.readings["best"]
+        if entity.text.lower() in ("best", "better", "最好", "最优", "更好", "最佳") and known is not None:
+            return known.better
+        return value
+    return None
+
+
+def _optimised(reading: Reading, at: int, *, weak: bool) -> bool:
+    for n in range(at - 1, max(-1, at - 4), -1):
+        entity = reading[n]
+        if reading.clause(n) != reading.clause(at) and entity.text != ":":
+            return False
+        if entity.means("optimise"):
+            if entity.text.lower() not in lexicon().words["weak"]:
+                return True
+            return weak and not reading.sentence_has(at, "comparand")
+        if not any(k in entity.readings for k in ("filler", "article", "det")):
+            return False
+    after = reading.get(at + 1)
+    return after is not None and after.text in ("为准", "为指标", "作为指标", "优化")
