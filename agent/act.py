@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -25,6 +26,8 @@ PATIENCE = 6
 """How often a call that may pass is made before its cause is reported."""
 LONGEST_WAIT_S = 30.0
 THREADS = 8
+OVERDUE_S = 120.0
+"""How long after its hard limit a call is given up: the lease of what it made has ended by then."""
 
 
 def perform(approved: Sequence[Approved], dispatcher: Dispatcher, clock: Clock) -> list[Ended]:
@@ -53,6 +56,23 @@ def look(state: CallState, dispatcher: Dispatcher) -> Ended | None:
     return None if ended.phase == "running" else ended
 
 
+def overdue(state: CallState, dispatcher: Dispatcher, *, now: float) -> Ended | None:
+    """The failure of work that nobody has seen end long after its hard limit and its lease; None before."""
+    limit = state.call.limit_s
+    if state.started_at is None or now <= state.started_at + limit + OVERDUE_S:
+        return None
+    stop([state], dispatcher)
+    return _failed(state.call, "timeout", f"it was not seen to end within its limit of {limit:g} s")
+
+
+def stop(states: Sequence[CallState], dispatcher: Dispatcher) -> None:
+    """End running work, as far as it can be ended."""
+    for state in states:
+        if state.handle is not None:
+            with suppress(ToolError):  # the next look tells; what cannot be ended ends by its own limit
+                dispatcher.stop(state.call, state.handle)
+
+
 def _start(call: Call, dispatcher: Dispatcher, clock: Clock) -> Ended:
     def once() -> Outcome:
         try:
@@ -64,17 +84,30 @@ def _start(call: Call, dispatcher: Dispatcher, clock: Clock) -> Ended:
 
 
 def _find_or_start(call: Call, dispatcher: Dispatcher, clock: Clock) -> Outcome:
-    """Law 3: look first; a list may lie for a while, so wait that out before creating again."""
-    wait = dispatcher.staleness_s(call)
-    for pause in (0.0, wait):
-        if pause:
-            clock.sleep(pause)
+    """Law 3: look first, and again after every answer that was lost. Unknown only when it is known to be absent."""
+    lost = Unknown()
+    for _ in range(PATIENCE):
+        try:
+            found = _find(call, dispatcher, clock)
+            return found if found is not None else _patiently(lambda: dispatcher.start(call), clock)
+        except Unknown as error:
+            lost = error
+    if (found := _find(call, dispatcher, clock)) is not None:
+        return found
+    raise lost
+
+
+def _find(call: Call, dispatcher: Dispatcher, clock: Clock) -> Outcome | None:
+    """What the backend knows of the call; a list may lie for a while, so that is waited out before it is believed."""
+    try:
         found = _patiently(lambda: dispatcher.find(call), clock)
-        if found is not None:
-            return found
-        if not wait:
-            break
-    return _patiently(lambda: dispatcher.start(call), clock)
+        if found is None and (wait := dispatcher.staleness_s(call)):
+            clock.sleep(wait)
+            found = _patiently(lambda: dispatcher.find(call), clock)
+    except Transient as error:
+        # Not a cause that may be tried again: a second attempt could make the same thing twice.
+        raise Failed(f"it cannot be seen what became of {call.id}: {error}", cause="unknown") from error
+    return found
 
 
 def _patiently(ask: Callable[[], T], clock: Clock) -> T:

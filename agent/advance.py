@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent import act, guard
 from agent.book import Book
 from agent.clock import Clock
-from agent.decide import Continue, decide
+from agent.decide import Continue, decide, wound_down
 from agent.diagnose import WORDS
 from agent.guard import Approved
 from agent.observe import observe
@@ -41,16 +41,17 @@ class World:
 
 
 def advance(world: World) -> Decided | Wait:
-    """Rounds until a decision is due."""
+    """Rounds until a decision is due. Whoever carries the decision out stores it together with what follows from it."""
     book = world.book
     _adopt(world)
     while True:
         _inbox(world)
+        if wound_down(book.run) is not None:
+            act.stop(book.run.live_calls(), world.dispatcher)
         finished = _collect(world)
         decision = decide(book.run, now=world.clock.now())
         if not isinstance(decision, Continue):
             book.add(decision)
-            book.commit()
             return decision
         if (asked := guard.question(book.run, now=world.clock.now(), limits=world.limits)) is not None:
             book.add(asked)
@@ -81,23 +82,29 @@ def _inbox(world: World) -> None:
         else:
             _answer(world, message)
     now = world.clock.now()
-    for pending in [p for p in run.pending.values() if p.expires <= now]:
-        book.add(Answer(pending=pending.id, approve=False, who="nobody in time"))
+    for pending in list(run.pending.values()):
+        if pending.id != guard.envelope(run):
+            book.add(Answer(pending=pending.id, approve=False, who="a later plan"))
+        elif pending.expires <= now:
+            book.add(Answer(pending=pending.id, approve=False, who="nobody in time"))
 
 
 def _answer(world: World, message: Message) -> None:
-    wanted = message.body.get("pending")
-    for pending in list(world.book.run.pending):
-        if wanted in (None, pending):
-            who = str(message.body.get("who", "somebody"))
-            world.book.add(Answer(pending=pending, approve=message.kind == "approve", who=who))
+    """An answer counts for the question it names, and a yes only when it came in time."""
+    pending = world.book.run.pending.get(str(message.body.get("pending")))
+    approve = message.kind == "approve"
+    if pending is None or (approve and message.at >= pending.expires):
+        return
+    who = str(message.body.get("who", "somebody"))
+    world.book.add(Answer(pending=pending.id, approve=approve, who=who))
 
 
 def _collect(world: World) -> bool:
     """Look at everything that runs; whether anything has finished."""
     finished = False
     for state in world.book.run.live_calls():
-        if (ended := act.look(state, world.dispatcher)) is not None:
+        ended = act.look(state, world.dispatcher) or act.overdue(state, world.dispatcher, now=world.clock.now())
+        if ended is not None:
             _record(world, ended)
             finished = True
     return finished
@@ -110,6 +117,8 @@ def _review(world: World) -> list[Approved]:
     for step in book.run.ready()[: max(0, room)]:
         attempt = 1 + sum(1 for c in book.run.calls.values() if c.call.step == step.id)
         verdict, ticket = guard.review(step, book.run, world.limits, attempt=attempt)
+        if verdict.policies == ("budget",) and book.run.reserved_micro:
+            continue  # what is reserved for running calls may come back: it is judged again when they end
         book.add(verdict)
         if ticket is not None:
             book.add(Intent(call=verdict.call.id, digest=verdict.call.digest))

@@ -6,6 +6,7 @@ that the goal does not say and no default is needed.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -141,6 +142,10 @@ class Upkeep(Record):
     for_s: float | None = Field(default=None, gt=0)
 
 
+UNNAMED = "model"
+"""A part's name when the goal gives it none."""
+
+
 class Part(Record):
     """What is wanted of one model or one thing that runs."""
 
@@ -159,6 +164,14 @@ class Part(Record):
     rollout: Rollout = Rollout()
     upkeep: Upkeep | None = None
     metrics: dict[str, str] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """What it is served as: the target, else the part's own name, else the name of its data."""
+        if self.target is not None or self.name != UNNAMED:
+            return self.target or self.name
+        stem = re.split(r"[/:]", self.data[0].uri.rstrip("/"))[-1].partition(".")[0] if self.data else ""
+        return re.sub(r"[^\w-]+", "-", stem).strip("-") or self.name
 
 
 class Placement(Record):

@@ -16,7 +16,7 @@ from agent.diagnose import repeatable
 from agent.guard import denied
 from agent.judge import Judgement
 from agent.plan import Step
-from agent.search import EXTENSIONS, LEVELS, can_search_on
+from agent.search import EXTENSIONS, can_search_on
 from agent.state import CallState, Decided, Run
 from tools.metrics import metric
 from tools.record import Record
@@ -39,7 +39,7 @@ def decide(run: Run, *, now: float) -> Decision:
     if run.report is not None:
         return Decided(action="finish", why=run.report.reason)
     if (closing := wound_down(run)) is not None:
-        if run.live_calls() or (run.ready() and not _refused(run)):
+        if run.live_calls() or run.ready():
             return GO_ON
         return Decided(action="finish", why=closing.why, code=closing.code)
     decision = _open(run, now)
@@ -59,10 +59,10 @@ def unkept(run: Run) -> list[str]:
     for part in run.contract.parts if run.contract is not None else ():
         steps = run.plan.of_part(part.name)
         deployed = any(s.tool == "deploy_model" and run.of_step(s.id) is not None for s in steps)
-        settled = any(
-            s.tool in ("extend_lease", "rollback_endpoint", "release_resource") and run.done(s.id) for s in steps
-        )
-        if deployed and not settled:
+        kept = any(s.tool == "extend_lease" and run.done(s.id) for s in steps)
+        # Taking back is tried once: a call that failed for good is not made again, and the lease ends what is left.
+        tried = any(s.tool in ("rollback_endpoint", "release_resource") and run.of_step(s.id) for s in steps)
+        if deployed and not kept and not tried:
             parts.append(part.name)
     return parts
 
@@ -115,7 +115,7 @@ def _whole(run: Run) -> Decision:
 
 def _ending(run: Run) -> str:
     """The last thing that was decided about any part, in its own words."""
-    whys = [d.why for d in run.decisions if d.change in ("stop", "roll_back", "exhausted")]
+    whys = [d.why for d in run.decisions if d.change in ("stop", "roll_back")]
     return whys[-1] if whys else ""
 
 
@@ -198,12 +198,21 @@ def _short_words(short: list[tuple[Clause, Judgement]]) -> str:
 def exhausted(part: Part, chosen: Step, run: Run, short: list[tuple[Clause, Judgement]]) -> str:
     """Why searching on is not worth it; empty when it may be."""
     if not can_search_on(part, chosen.round):
-        return f"the search is exhausted after {LEVELS} rounds: {_short_words(short)}"
+        return f"the search is exhausted after {_rounds(part, chosen.round)}: {_short_words(short)}"
     result = run.result(chosen.id) or {}
     for clause, judged in short:
         if reason := unlikely(clause, judged, result.get("curve", [])):
             return reason
     return ""
+
+
+def _rounds(part: Part, level: int) -> str:
+    """How far the search went, and who bounded it."""
+    if part.train is not None:
+        return "the goal's own program"
+    if part.search is not None and part.search.trials is not None:
+        return f"the {part.search.trials} trials that the goal allows"
+    return f"{level + 1} rounds"
 
 
 def unlikely(clause: Clause, judged: Judgement, curve: list[list[float]]) -> str:

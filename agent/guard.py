@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agent.documents import ApprovalAsked, Pending
 from agent.plan import REF, Plan, Step, resolve
-from agent.state import Run, Verdict
+from agent.state import Planned, Run, Verdict
 from policies.engine import MICRO, Facts, judge
 from policies.limits import Limits
 from tools.catalogue import BY_NAME
@@ -70,7 +70,7 @@ def readmit(verdict: Verdict) -> Approved:
     return Approved(verdict=verdict)
 
 
-def preview(plan: Plan, run: Run, limits: Limits) -> tuple[tuple[ApprovalAsked, ...], tuple[str, ...]]:
+def preview(plan: Plan, run: Run, limits: Limits) -> tuple[tuple[ApprovalAsked, ...], tuple[ApprovalAsked, ...]]:
     """What a person would be asked if the plan ran under today's facts, and what would be refused."""
     asked, refused = [], []
     for step in plan.steps:
@@ -79,10 +79,9 @@ def preview(plan: Plan, run: Run, limits: Limits) -> tuple[tuple[ApprovalAsked, 
         decision = judge(_facts(step, _literal(step.args), run, preview=True), limits)
         policies = tuple(f.policy for f in decision.findings)
         reason = "; ".join(f.sentence for f in decision.findings)
-        if decision.ruling == "held":
-            asked.append(ApprovalAsked(step=step.id, reason=reason, policies=policies))
-        elif decision.ruling == "refused":
-            refused.append(f"{step.id}: {reason}")
+        if decision.ruling != "approved":
+            found = ApprovalAsked(step=step.id, reason=reason, policies=policies)
+            (asked if decision.ruling == "held" else refused).append(found)
     return tuple(asked), tuple(refused)
 
 
@@ -121,33 +120,38 @@ def denied(run: Run) -> str | None:
 
 def _covered(step: Step, run: Run) -> str | None:
     """Who approved this step: an answer about this plan, or an accepted envelope that holds it."""
+    if not any(a.step == step.id for a in run.plans[-1].approvals):
+        return None
     answer = run.answers.get(envelope(run))
-    if answer is not None and answer.approve and any(a.step == step.id for a in run.plans[-1].approvals):
-        return answer.who
-    return _inside_accepted(run)
+    return answer.who if answer is not None and answer.approve else _inside_accepted(run)
 
 
 def _inside_accepted(run: Run) -> str | None:
     """Who accepted bounds that the whole current plan lies in; None when nobody did.
 
     The bounds of an accepted plan are its kinds of call and its money: a later version that needs no
-    other kind of held call and reserves no more is inside.
+    other kind of held call and reserves no more for them is inside.
     """
     assert run.stated is not None
+    wanted, most = _asked(run.plans[-1], run)
     for planned in run.plans:
         answer = run.answers.get(f"plan-{planned.plan.version}")
         accepted = run.stated.accept and planned.plan.version == 1
         if not accepted and (answer is None or not answer.approve):
             continue
-        if _kinds(run.plans[-1].plan, run) <= _kinds(planned.plan, run):
+        kinds, money = _asked(planned, run)
+        if wanted <= kinds and most <= money:
             return answer.who if answer is not None else f"{run.stated.owner} (--yes)"
     return None
 
 
-def _kinds(plan: Plan, run: Run) -> set[tuple[str, str]]:
-    """Kinds of call in a plan that a person has to agree to: tool and what it acts on."""
-    asked = {a.step for p in run.plans if p.plan.version == plan.version for a in p.approvals}
-    return {(s.tool, str(s.args.get("endpoint", ""))) for s in plan.steps if s.id in asked}
+def _asked(planned: Planned, run: Run) -> tuple[set[tuple[str, str]], float]:
+    """What a person has to agree to in a plan: kinds of call as (tool, what it acts on), and micro-USD in all."""
+    asked = {a.step for a in planned.approvals}
+    steps = [s for s in planned.plan.steps if s.id in asked]
+    costs = [_cost(s, run) for s in steps]
+    kinds = {(s.tool, str(s.args.get("endpoint") or s.args.get("id", ""))) for s in steps}
+    return kinds, sum(math.inf if c is None else c for c in costs)
 
 
 def _facts(step: Step, args: Json, run: Run, *, preview: bool = False) -> Facts:
@@ -179,10 +183,12 @@ def _cost(step: Step, run: Run) -> int | None:
         return None
     if tool.uses not in ("jobs", "serving", "machines") or tool.effect not in (Effect.CREATES, Effect.CHANGES):
         return 0
+    if step.tool in ("shift_traffic", "rollback_endpoint"):
+        return 0  # weights cost nothing, whatever the price of what they point to
     price = run.survey.usd_micro_per_hour if run.survey is not None else None
     if price is None:
         return None
-    seconds = {"shift_traffic": 0.0, "rollback_endpoint": 0.0}.get(step.tool, step.limit_s)
+    seconds = step.limit_s
     if step.tool == "extend_lease":
         seconds = float(step.args.get("for_s", step.limit_s))
     return math.ceil(price * seconds / HOUR_S)

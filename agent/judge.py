@@ -140,6 +140,10 @@ def _plain(clause: Clause, seen: Observation) -> Judgement:
 
 def find(clause: Clause, seen: Sequence[Observation], stage: str) -> Observation | None:
     """The latest observation of the clause's metric at that stage."""
-    return next(
-        (o for o in reversed(seen) if o.stage == stage and o.metric == clause.metric and o.of == clause.class_), None
-    )
+    return next((o for o in reversed(seen) if o.stage == stage and answers(clause, o)), None)
+
+
+def answers(clause: Clause, seen: Observation) -> bool:
+    """Whether the observation is about the clause: what was counted was counted against its own threshold."""
+    same = seen.metric == clause.metric and seen.of == clause.class_
+    return same and seen.threshold in (None, threshold(clause))

@@ -12,7 +12,7 @@ from agent import guard, rollout, validate
 from agent.brain.protocol import Brain, Context, Terms
 from agent.clock import stamp
 from agent.contract import Clause, Contract, Part, Refusal, Remark
-from agent.documents import Feasibility, PlanDocument
+from agent.documents import ApprovalAsked, Feasibility, FeasibilityVerdict, PlanDocument
 from agent.errors import Fault, InvalidRequest
 from agent.goal import Goal
 from agent.plan import Plan, total
@@ -150,10 +150,16 @@ def _judged(
     approvals, refused = guard.preview(plan, run, limits)
     unknown = unknowns(seen)
     remarks = tuple(r for p in contract.parts if (r := rollout.shortfall(p, load_rps=load_rps)))
-    verdict = "refused" if refused else "unknown" if unknown else "feasible"
-    feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": (*refused, *unknown, *remarks)})
+    verdict = _refusal(refused) if refused else "unknown" if unknown else "feasible"
+    said = tuple(f"{r.step}: {r.reason}" for r in refused)
+    feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": (*said, *unknown, *remarks)})
     planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility)
     return Prospect(stated=stated, understood=understood, survey=seen, planned=planned)
+
+
+def _refusal(refused: tuple[ApprovalAsked, ...]) -> FeasibilityVerdict:
+    """Money that is not there makes a plan infeasible; any other rule refuses it."""
+    return "infeasible" if all(r.policies == ("budget",) for r in refused) else "refused"
 
 
 def unknowns(seen: Survey) -> tuple[str, ...]:
@@ -191,11 +197,7 @@ def unreadable(found: Prospect) -> tuple[Fault, ...]:
     """Why a run cannot begin: data that is not there, or cannot be used. `plan` only says so."""
     if found.survey is None:
         return ()
-    missing = [
-        Fault(place=d.uri, what=d.unreadable)
-        for d in found.survey.data.values()
-        if d.unreadable is not None
-    ]
+    missing = [Fault(place=d.uri, what=d.unreadable) for d in found.survey.data.values() if d.unreadable is not None]
     unusable = [
         Fault(place=_place(d.uri, fault.place), what=fault.problem, fix=fault.fix)
         for d in found.survey.data.values()

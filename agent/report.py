@@ -77,7 +77,7 @@ def _own(clause: Clause, run: Run) -> Judgement:
 def _last(run: Run, clause: Clause, part: Part, stage: str) -> tuple[Observation | None, int]:
     """The latest observation, and its journal sequence."""
     for seen, seq in zip(reversed(run.observations), reversed(run.observed_at), strict=True):
-        if (seen.part, seen.stage, seen.metric, seen.of) == (part.name, stage, clause.metric, clause.class_):
+        if (seen.part, seen.stage) == (part.name, stage) and judge.answers(clause, seen):
             return seen, seq
     return None, 0
 

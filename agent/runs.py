@@ -110,9 +110,9 @@ class Runs:
             asked = ", ".join(state.pending) or "nothing"
             raise InvalidRequest(Fault(place=id_, what=f"it does not wait for that answer; it asks {asked}"))
         kind = "approve" if approve else "deny"
-        names = ",".join(sorted([pending] if pending is not None else state.pending))
-        body: Json = {"pending": pending, "who": who}
-        self._store.post(run=id_, kind=kind, body=body, at=self._clock.now(), dedupe=f"{id_}:{names}:{kind}")
+        for name in state.pending if pending is None else (pending,):
+            body: Json = {"pending": name, "who": who}
+            self._store.post(run=id_, kind=kind, body=body, at=self._clock.now(), dedupe=f"{id_}:{name}:{kind}")
         return self._carried_out(id_, "Approved" if approve else "Denied")
 
     def cancel(self, run: str, who: str) -> str:

@@ -14,6 +14,7 @@ from agent.book import Book
 from agent.brain.protocol import Terms
 from agent.clock import Clock, FixedClock, WallClock, stamp
 from agent.contract import Contract
+from agent.decide import wound_down
 from agent.documents import (
     Pending,
     PlanDocument,
@@ -40,6 +41,8 @@ __all__ = ["Request", "Session"]
 LOOK_EVERY_S = 0.1
 """How often a waiting foreground run looks at its jobs, at first."""
 LONGEST_PAUSE_S = 0.5
+LONGEST_WAIT_S = 60.0
+"""How long it waits for anything to end before it asks whether something is overdue."""
 MICRO = 1_000_000
 Watch = Callable[[RunView], None]
 Ask = Callable[[Pending], bool | None]
@@ -168,16 +171,11 @@ class Session(Runs):
         )
 
     def _revise(self, book: Book, decision: Decided) -> None:
-        """The plan's next version, when the decision asks for one."""
+        """The plan's next version, when the decision asks for one; both are one commit."""
         planned = revise(book.run, decision, brain=self._brain, limits=self._limits, terms=self._terms(book.run))
-        if decision.change == "wind_down":
-            dispatcher = self._world(book).dispatcher
-            for state in book.run.live_calls():
-                if state.handle is not None:
-                    dispatcher.stop(state.call, state.handle)
         if planned is not None:
             book.add(planned)
-            book.commit()
+        book.commit()
 
     def _finish(self, book: Book, decision: Decided) -> None:
         """The report, as Markdown beside the journal and as the journal's last line."""
@@ -198,24 +196,38 @@ class Session(Runs):
             answer = ask(pending) if ask is not None else None
             if answer is None:
                 return False
+            if answer and (self._clock.now() >= pending.expires or self._objected(book.run)):
+                return True  # the next round says no: too late, or somebody else objected
             book.add(Answer(pending=pending.id, approve=answer, who=self._settings.user))
         book.commit()
         return True
 
+    def _objected(self, run: Run) -> bool:
+        """Somebody denied or cancelled while the person at the door was asked."""
+        return any(m.kind != "approve" for m in self._store.messages(run.id))
+
     def _wait(self, world: World, screen: Screen) -> None:
-        """Until something that runs has ended, somebody left a message, or the deadline is due."""
+        """Until something that runs has ended, somebody left a message, or it is time to look at everything again."""
         run = world.book.run
-        contract = run.contract
         pause = LOOK_EVERY_S
+        until = self._until(run)
         while not self._store.messages(run.id):
             for state in run.live_calls():
                 if state.handle is None or not screen.follow(state, world.dispatcher):
                     return
-            if contract is not None and contract.deadline_s and self._clock.now() > run.started + contract.deadline_s:
+            if self._clock.now() > until:
                 return
             screen.show(run)
             self._clock.sleep(pause)
             pause = min(pause * 1.2, LONGEST_PAUSE_S)
+
+    def _until(self, run: Run) -> float:
+        """When a decision may be due although nothing has ended."""
+        now = self._clock.now()
+        if wound_down(run) is not None:
+            return now
+        deadline = run.contract.deadline_s if run.contract is not None else None
+        return now + LONGEST_WAIT_S if deadline is None else min(now + LONGEST_WAIT_S, run.started + deadline)
 
     def sweep(self, *, release: bool) -> tuple[Swept, ...]:
         """What runs own; with `release`, what nobody needs is ended."""

@@ -66,7 +66,7 @@ def survey(contract: Contract, *, read: Read, folder: Path, at: float) -> Survey
     """Look at the data, the offers and the endpoints that the contract names."""
     data = {d.uri: _data(d, p, read, folder) for p in contract.parts for d in p.data}
     offers = Offers.model_validate(read("list_offers", {})).offers
-    targets = {p.target or p.name for p in contract.parts if _touches_endpoint(p)}
+    targets = {p.endpoint for p in contract.parts if _touches_endpoint(p)}
     endpoints = {name: _endpoint(name, read) for name in sorted(targets)}
     models = {":".join(filter(None, m)): _model(m, read) for p in contract.parts if (m := source_model(p)) is not None}
     return Survey(at=at, data=data, offers=offers, endpoints=endpoints, models=models)

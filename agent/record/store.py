@@ -161,9 +161,13 @@ class Store:
                 head = chain(head, seq, at, kind, body)
                 rows.append((run, seq, at, kind, body, head))
                 marks.append((seq, head))
-            db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
-            reserved, settled, overrun = _move(db, run, money)
-            moved = db.execute(_ADVANCE, (seq, head, status, reserved, settled, overrun, run, epoch, before))
+            try:
+                db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+                reserved, settled, overrun = _move(db, run, money)
+                moved = db.execute(_ADVANCE, (seq, head, status, reserved, settled, overrun, run, epoch, before))
+            except sqlite3.IntegrityError:
+                self._fence(run, epoch)
+                raise
             if moved.rowcount != 1:
                 raise Busy(f"run {run} has been taken over by another process")
             if folded:
@@ -176,6 +180,10 @@ class Store:
         known = self._heads.get(run)
         if known is not None and known[0] == epoch:
             return known[1], known[2]
+        return self._fence(run, epoch)
+
+    def _fence(self, run: str, epoch: int) -> tuple[int, str]:
+        """Where the store says that the journal ends; Busy when the epoch is old."""
         row = self._db.execute(
             "SELECT head_seq, head_hash FROM runs WHERE id = ? AND epoch = ?", (run, epoch)
         ).fetchone()
@@ -207,10 +215,10 @@ class Store:
             raise Broken(f"the journal of {run} does not end where its run says: lines are missing")
 
     def rows(self) -> list[RunRow]:
-        """Every run, newest first."""
+        """Every run, newest first. One whose process ended before its first line was begun by nobody."""
         return [
             RunRow(**dict(zip(_ROW, row, strict=True)))
-            for row in self._db.execute(f"{_SELECT} ORDER BY r.started DESC, r.rowid DESC")
+            for row in self._db.execute(f"{_SELECT} WHERE r.head_seq > 0 ORDER BY r.started DESC, r.rowid DESC")
         ]
 
     def row(self, run: str) -> RunRow:

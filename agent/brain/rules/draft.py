@@ -31,7 +31,7 @@ class Draft:
 
     @property
     def endpoint(self) -> str:
-        return self.part.target or self.part.name
+        return self.part.endpoint
 
     @property
     def evaluated(self) -> bool:

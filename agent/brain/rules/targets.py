@@ -32,7 +32,7 @@ def subject(reading: Reading, task: str, *, models: bool) -> Subject:
     artefacts = [reading[n].text for n in reading.kinds("artefact")]
     files = [reading[n].text for n in reading.kinds("model_file")]
     if models:
-        target = _called(reading) or _beside_noun(reading, trained=True) or _opening(reading)
+        target = _served_as(reading) or _called(reading) or _beside_noun(reading, trained=True) or _opening(reading)
         return Subject(target=target, subject=target or _topic(reading), source_models=())
     name = _thing_name(reading, artefacts, task)
     version = _version(reading)
@@ -98,6 +98,29 @@ def _called(reading: Reading) -> str | None:
         if after.kind in ("quoted", "word") and _NAME.match(after.text):
             return after.text
     return None
+
+
+_AS: Final = ("as", "为", "成", "叫", "named", "called")
+
+
+def _served_as(reading: Reading) -> str | None:
+    """`deploy it as churn`, `serve it as houses`, `部署为 churn`: the name it will be served under."""
+    for act in reading.where("act", "deploy"):
+        for n in range(act + 1, min(act + 6, len(reading))):
+            cue, after = reading[n], reading.get(n + 1)
+            if cue.kind == "punct" or after is None:
+                break
+            if cue.text.lower() in _AS and after.kind in ("word", "quoted", "term") and _can_name(after):
+                return after.text
+    return None
+
+
+def _can_name(entity: Entity) -> bool:
+    """`as breast-cancer` names it; `as a canary`, `as soon as` do not."""
+    if not _NAME.match(entity.text) or entity.text.lower() in lexicon().words["generic"] | {"soon", "well", "is", "a"}:
+        return False
+    said = ("det", "article", "strategy", "canary", "blue_green", "rolling", "shadow", "env", "noun", "cmp", "time")
+    return not any(word in entity.readings for word in said)
 
 
 def _plain(entity: Entity | None) -> bool:

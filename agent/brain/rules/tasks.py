@@ -55,9 +55,13 @@ def intent(reading: Reading) -> Intent:
 
 
 def _described(reading: Reading) -> bool:
-    """Data with a label and nothing that exists already: what is deployed must first be trained."""
-    existing = reading.kinds("artefact", "version", "model_file")
-    return bool(reading.kinds("data") and reading.where("label")) and not existing
+    """Data to learn from and nothing that exists already: what is deployed must first be trained."""
+    if reading.kinds("artefact", "version", "model_file"):
+        return False
+    bundled = any(reading[n].text.startswith("sklearn:") for n in reading.kinds("data")) or reading.where("bundled")
+    scored = any(kinds.tasks_of(reading, n) for n in reading.where("metric"))
+    named = reading.where("label") or scored or _positive(reading, "predict")
+    return bool(bundled or (reading.kinds("data") and named))
 
 
 def _verbless(reading: Reading) -> Intent:
