@@ -72,7 +72,8 @@ def readmit(verdict: Verdict) -> Approved:
 
 def preview(plan: Plan, run: Run, limits: Limits) -> tuple[tuple[ApprovalAsked, ...], tuple[ApprovalAsked, ...]]:
     """What a person would be asked if the plan ran under today's facts, and what would be refused."""
-    asked, refused = [], []
+    asked: list[ApprovalAsked] = []
+    refused: list[ApprovalAsked] = []
     for step in plan.steps:
         if run.done(step.id):
             continue

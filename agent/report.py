@@ -89,7 +89,8 @@ def _default(run: Run, contract: Contract) -> ClauseVerdict:
     name = "ready" if served else "finished"
     over = bool(run.plans) and bool(run.plan.steps) and all(run.done(s.id) for s in run.plan.steps)
     met = over and not any(d.change in ("stop", "roll_back") for d in run.decisions)
-    began = bool(run.calls)
+    began = bool(run.calls) and any(d.action == "finish" for d in run.decisions)
+    began = began and not any(d.action == "cancel" for d in run.decisions)
     state = next((c for c in reversed(run.calls.values()) if c.phase == "done"), None)
     return ClauseVerdict(
         id="default",

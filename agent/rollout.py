@@ -46,17 +46,16 @@ def stages(part: Part, *, load_rps: float, alone: bool) -> tuple[Stage, ...]:
     same share of the load: the version is ramped up instead of split off.
     """
     last, rate = _final(part, load_rps)
-    shares = _shares(part)
     hold = part.rollout.hold_s
     result = []
-    for share in shares:
-        final = share >= 100
+    for share in _shares(part):
+        final = share == 100
         seconds = last if final or hold is not None else min(last, SHORTEST_S)
         fewest = (WARM_UP + FEWEST) / seconds if alone else (WARM_UP + FEWEST) / seconds * 100 / share
         wanted = rate if final or not alone else rate * share / 100
         result.append(
             Stage(
-                percent=max(1, round(share)),
+                percent=share,
                 seconds=seconds,
                 rate_rps=min(load_rps, max(wanted, SLOWEST_RPS, fewest)),
             )
@@ -64,11 +63,12 @@ def stages(part: Part, *, load_rps: float, alone: bool) -> tuple[Stage, ...]:
     return tuple(result)
 
 
-def _shares(part: Part) -> tuple[float, ...]:
+def _shares(part: Part) -> tuple[int, ...]:
+    """Whole percents of traffic, rising, each once; the last is everything."""
     if part.rollout.strategy != "canary":
-        return (100.0,)
+        return (100,)
     steps = part.rollout.steps or DEFAULT_STEPS
-    return steps if steps[-1] >= 100 else (*steps, 100.0)
+    return tuple(sorted({max(1, round(step)) for step in steps} | {100}))
 
 
 def _final(part: Part, load_rps: float) -> tuple[float, float]:

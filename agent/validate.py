@@ -16,6 +16,9 @@ from agent.plan import REF, WHOLE, Plan, Step, refs, total
 from tools.catalogue import BY_NAME
 from tools.tool import Tool
 
+MEASURES = {"holdout": "evaluate_model", "live": "monitor_endpoint"}
+"""Which tool measures a clause; a step of another tool that claims to measures nothing."""
+
 
 def faults(plan: Plan, contract: Contract) -> tuple[str, ...]:
     """Everything that is wrong with the plan; empty when it can be run."""
@@ -106,11 +109,12 @@ def _cycle(plan: Plan) -> Iterator[str]:
 
 
 def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:
-    measured = {m for s in plan.steps for m in s.measures}
+    measured = {(m, s.tool) for s in plan.steps for m in s.measures}
     for part in contract.parts:
         for clause in part.clauses:
-            if clause.where in ("holdout", "live") and f"{part.name}/{clause.id}" not in measured:
-                yield f"no step measures {clause.metric} of {part.name}"
+            tool = MEASURES.get(clause.where)
+            if tool is not None and (f"{part.name}/{clause.id}", tool) not in measured:
+                yield f"no step measures {clause.metric} of {part.name}: {tool} does"
 
 
 def _unreleased(plan: Plan) -> Iterator[str]:

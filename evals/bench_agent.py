@@ -40,6 +40,7 @@ def agent(folder: Path, count: int) -> Iterator[Callable[[], int]]:
 
 def _carry_out(world: World) -> int:
     ended = advance(world)
+    world.book.commit()  # as whoever carries the decision out does
     finished = sum(1 for step in world.book.run.plan.steps if world.book.run.done(step.id))
     if not isinstance(ended, Decided) or finished != PLAN_STEPS:
         raise RuntimeError(f"the plan ended with {ended!r} after {finished} of {PLAN_STEPS} steps")

@@ -128,8 +128,8 @@ class Dispatcher:
         return 0.0 if promise is None or promise.atomic else promise.staleness_s
 
     def stop(self, call: Call, handle: str) -> None:
-        """End running work; idempotent."""
-        tool = _tool(call.tool)
+        """End running work; idempotent. Refused for a call that was not approved."""
+        tool = self._admit(call)
         if tool.stop is not None:
             tool.stop(_parse(tool, call.args), self._site(call), handle)
 

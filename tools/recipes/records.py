@@ -14,9 +14,7 @@ from pydantic import Field
 from tools.record import Json, Record
 
 Task = Literal["classification", "regression"]
-Family = Literal[
-    "logistic_regression", "linear_regression", "ridge", "lasso", "random_forest", "gradient_boosting"
-]
+Family = Literal["logistic_regression", "linear_regression", "ridge", "lasso", "random_forest", "gradient_boosting"]
 Cleaning = Literal["drop_missing", "drop_duplicates", "impute", "clip_outliers", "scale", "one_hot", "lowercase"]
 
 

@@ -14,7 +14,7 @@ from agent.brain.protocol import Change, Terms
 from agent.brain.rules.draft import Draft
 from agent.brain.rules.expand import DEFAULT_METRIC, EXPAND, tune, watch
 from agent.contract import Clause, Contract, Part, Train
-from agent.plan import Plan, Step
+from agent.plan import Plan, Step, resolve
 from agent.survey import Survey
 from tools.catalogue import BY_NAME, TOOLS
 from tools.metrics import metric
@@ -83,8 +83,7 @@ def propose(
     Steps that were started are carried over as they are; the rest is planned anew.
     """
     steps: list[Step] = []
-    for index, part in enumerate(contract.parts):
-        prefix = "" if len(contract.parts) == 1 else f"{_slug(part.name) or f'part{index}'}."
+    for prefix, part in zip(_prefixes(contract), contract.parts, strict=True):
         draft = Draft(contract=contract, survey=survey, terms=terms, part=part, prefix=prefix, results=results or {})
         if before is not None:
             mine = before.of_part(part.name)
@@ -108,6 +107,19 @@ def _wanted(part: Part) -> tuple[str, ...]:
     if part.task == "deploy":
         return served
     return ("holdout" if any(c.where == "holdout" for c in part.clauses) else "model", *served)
+
+
+def _prefixes(contract: Contract) -> list[str]:
+    """What the ids of each part's steps begin with: nothing for a single part, else a word of its own."""
+    if len(contract.parts) == 1:
+        return [""]
+    words: list[str] = []
+    for index, part in enumerate(contract.parts):
+        word = _slug(part.name) or f"part{index}"
+        while word in words:
+            word += str(index)
+        words.append(word)
+    return [f"{word}." for word in words]
 
 
 def _slug(name: str) -> str:
@@ -164,17 +176,30 @@ def _watch_on(d: Draft) -> None:
 
 
 def _take_back(d: Draft) -> None:
-    """Traffic goes back to the incumbent; without one the endpoint is released."""
+    """Traffic goes back to what served before, and the new version goes; without one the endpoint is released."""
     deploys = [s for s in d.steps if s.tool == "deploy_model"]
     if not deploys:
         return
-    made = d.results.get(deploys[-1].id, {})
     needs = tuple(s.id for s in deploys if s.id in d.results)
-    if incumbent := made.get("incumbent"):
-        args: Json = {"endpoint": d.endpoint, "to": incumbent, "withdraw": made["version"]}
+    if incumbent := _incumbent(d, deploys[-1]):
+        args: Json = {"endpoint": d.endpoint, "to": incumbent, "withdraw": _version(d, deploys[-1])}
         d.add("roll-back", "rollback_endpoint", args, needs=needs)
     elif d.survey.endpoints.get(d.endpoint) is None:
         d.add("release", "release_resource", {"kind": "endpoint", "id": d.endpoint}, needs=needs)
+
+
+def _version(d: Draft, deploy: Step) -> str:
+    """The version that a deployment is about, known before it has a result."""
+    return str(resolve(deploy.args["version"], d.results))
+
+
+def _incumbent(d: Draft, deploy: Step) -> str | None:
+    """Who had the traffic before: as the deployment saw it, else (it runs, or it failed) as the survey did."""
+    if (made := d.results.get(deploy.id)) is not None:
+        return None if made["incumbent"] is None else str(made["incumbent"])
+    before = d.survey.endpoints.get(d.endpoint)
+    others = [v for v in before.versions if v.name != _version(d, deploy) and v.weight > 0] if before else []
+    return max(others, key=lambda v: v.weight).name if others else None
 
 
 _REVISE: dict[str, Callable[[Draft], None]] = {
