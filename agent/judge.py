@@ -125,7 +125,9 @@ def _interval(clause: Clause, seen: Observation) -> tuple[float, float] | None:
 
 def _zero(clause: Clause, seen: Observation) -> Judgement:
     """A zero threshold is judged on the count, with n shown."""
-    met = seen.count == 0 and bool(seen.n)
+    if not seen.n:
+        return UNMEASURED
+    met = seen.count == 0
     note = f"{seen.count} of {seen.n} requests"
     return Judgement(verdict="MET" if met else "NOT MET", measured=seen.value, note=note, breached=not met)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agent import guard, rollout, validate
@@ -142,13 +142,13 @@ def _judged(
 ) -> Prospect:
     contract = understood.contract
     assert contract is not None
-    bad = _unusable(seen.data) + validate.faults(plan, contract)
+    bad = (*_unusable(seen.data), *_unplaced(contract, seen, stated.backend), *validate.faults(plan, contract))
     if bad:
         return _without_plan(stated, understood, "infeasible", bad).model_copy(update={"survey": seen})
     run = Run(id="", stated=stated, contract=contract, survey=seen)
     run.plans.append(Planned(plan=plan, approvals=(), feasibility=Feasibility(verdict="feasible")))
     approvals, refused = guard.preview(plan, run, limits)
-    unknown = unknowns(seen)
+    unknown = unknowns(contract, seen)
     remarks = tuple(r for p in contract.parts if (r := rollout.shortfall(p, load_rps=load_rps)))
     verdict = _refusal(refused) if refused else "unknown" if unknown else "feasible"
     said = tuple(f"{r.step}: {r.reason}" for r in refused)
@@ -162,11 +162,26 @@ def _refusal(refused: tuple[ApprovalAsked, ...]) -> FeasibilityVerdict:
     return "infeasible" if all(r.policies == ("budget",) for r in refused) else "refused"
 
 
-def unknowns(seen: Survey) -> tuple[str, ...]:
+def unknowns(contract: Contract, seen: Survey) -> tuple[str, ...]:
     data = tuple(d.unreadable for d in seen.data.values() if d.unreadable is not None)
     models = tuple(f"there is no model {name} in the registry" for name, key in seen.models.items() if key is None)
+    absent = tuple(f"there is no endpoint {p.endpoint} here" for p in contract.parts if _misses(p, seen))
     prices = () if seen.usd_micro_per_hour is not None else ("the price of where it would run is not known",)
-    return (*data, *models, *prices)
+    return (*data, *models, *absent, *prices)
+
+
+def _misses(part: Part, seen: Survey) -> bool:
+    """The part acts on an endpoint that is not there."""
+    return part.task == "rollback" and seen.endpoints.get(part.endpoint) is None
+
+
+def _unplaced(contract: Contract, seen: Survey, backend: str) -> Iterator[str]:
+    """What the goal says of the place and this place does not have."""
+    place = contract.placement
+    if place.backend not in (None, backend):
+        yield f"the goal asks for {place.backend} and this is {backend}: choose it with --backend where there is one"
+    elif place.gpu is not None and not any(o.gpu == place.gpu for o in seen.offers):
+        yield f"nothing that is offered here has a {place.gpu}"
 
 
 def _unusable(data: Mapping[str, DataFacts]) -> tuple[str, ...]:
@@ -207,7 +222,13 @@ def unreadable(found: Prospect) -> tuple[Fault, ...]:
     models = [
         Fault(place=n, what="there is no such model in the registry") for n, k in found.survey.models.items() if not k
     ]
-    return (*missing, *unusable, *models)
+    parts = found.understood.contract.parts if found.understood.contract is not None else ()
+    gone = [
+        Fault(place=p.endpoint, what="there is no endpoint of that name", fix="`goalkeeper sweep` lists them")
+        for p in parts
+        if _misses(p, found.survey)
+    ]
+    return (*missing, *unusable, *models, *gone)
 
 
 def _place(uri: str, place: str) -> str:

@@ -10,7 +10,6 @@ import math
 import os
 import pwd
 import re
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -151,12 +150,10 @@ def _user() -> str:
 
 def _runtime(environ: Mapping[str, str]) -> Path:
     """Where local resources register by default: the same rule as the sweeper's, which knows no agent."""
-    session = Path(environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
-    if session.is_dir() and session.stat().st_uid == os.geteuid():
-        return session / "goalkeeper"
-    if os.access(tempfile.gettempdir(), os.W_OK):
-        return Path(tempfile.gettempdir()) / f"goalkeeper-{os.geteuid()}"
-    return Path(environ.get("HOME", "/nonexistent")) / ".local" / "state" / "goalkeeper"
+    state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.local/state"
+    if os.access(next(p for p in (Path(state), *Path(state).parents) if p.exists()), os.W_OK):
+        return Path(state).absolute() / "goalkeeper"
+    return Path("/tmp") / f"goalkeeper-{os.geteuid()}"
 
 
 def _path(text: str, folder: Path) -> Path:

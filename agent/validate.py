@@ -119,7 +119,8 @@ def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:
 
 def _unreleased(plan: Plan) -> Iterator[str]:
     """An endpoint ends by its lease at the latest; a standing one must be handed over by name."""
-    kept = {str(s.args.get("endpoint")) for s in plan.steps if s.tool in ("extend_lease", "release_resource")}
+    kept = {str(s.args.get("endpoint")) for s in plan.steps if s.tool == "extend_lease"}
+    kept |= {str(s.args.get("id")) for s in plan.steps if s.tool == "release_resource"}
     for step in plan.steps:
         if step.tool == "deploy_model" and str(step.args.get("endpoint")) not in kept:
             yield f"{step.id}: nothing hands over or releases endpoint {step.args.get('endpoint')}"

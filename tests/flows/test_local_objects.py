@@ -90,7 +90,7 @@ def test_a_secret_there_is_none_of_is_refused(tmp_path: Path, run: str, name: st
 def test_the_runtime_folder_is_private_and_ours(tmp_path: Path) -> None:
     named = runtime_folder({"GOALKEEPER_RUNTIME_DIR": str(tmp_path / "mine")})
     assert named.stat().st_mode & 0o777 == 0o700
-    assert runtime_folder({"XDG_RUNTIME_DIR": str(tmp_path)}) == tmp_path / "goalkeeper"
+    assert runtime_folder({"XDG_STATE_HOME": str(tmp_path)}) == tmp_path / "goalkeeper"
     (tmp_path / "open").mkdir(mode=0o755)
     assert runtime_folder({"GOALKEEPER_RUNTIME_DIR": str(tmp_path / "open")}).stat().st_mode & 0o777 == 0o700
     (tmp_path / "link").symlink_to(tmp_path / "mine")

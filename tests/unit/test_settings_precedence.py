@@ -97,7 +97,7 @@ def test_a_settings_file_that_cannot_be_read_is_one_fault(tmp_path: Path) -> Non
 
 
 def test_agent_and_sweeper_look_for_local_resources_in_the_same_folder(tmp_path: Path) -> None:
-    for environ in ({"GOALKEEPER_RUNTIME_DIR": str(tmp_path / "named")}, {"XDG_RUNTIME_DIR": str(tmp_path)}, {}):
+    for environ in ({"GOALKEEPER_RUNTIME_DIR": str(tmp_path / "named")}, {"XDG_STATE_HOME": str(tmp_path)}, {}):
         assert load({}, environ, tmp_path).runtime == runtime_folder(environ)
 
 

@@ -258,12 +258,16 @@ def _nth(level: int) -> str:
     return "" if level == 0 else f"-{level + 1}"
 
 
+def _inspect(d: Draft) -> tuple[str, ...]:
+    return (d.add("inspect", "inspect_endpoint", {"endpoint": d.endpoint}),)
+
+
 def _roll_back_goal(d: Draft) -> tuple[str, ...]:
     state = d.survey.endpoints.get(d.endpoint)
     versions = sorted(state.versions, key=lambda v: v.weight) if state is not None else []
     wanted = d.part.source_models[0].partition(":")[2] if d.part.source_models else ""
     to = wanted or (versions[0].name if len(versions) > 1 else "previous")
-    return (d.add("roll-back", "rollback_endpoint", {"endpoint": d.endpoint, "to": to}),)
+    return (d.add("roll-back", "rollback_endpoint", {"endpoint": d.endpoint, "to": to}, needs=(d.of("endpoint"),)),)
 
 
 EXPAND: dict[str, Callable[[Draft], tuple[str, ...]]] = {
@@ -273,6 +277,7 @@ EXPAND: dict[str, Callable[[Draft], tuple[str, ...]]] = {
     "select_model": _select,
     "evaluate_model": _evaluate,
     "register_model": _register,
+    "inspect_endpoint": _inspect,
     "find_model": _find,
     "deploy_model": _deploy,
     "shift_traffic": _shift,

@@ -43,6 +43,9 @@ REGISTER_S = 90.0
 """A supervisor that has not registered by then never will: its starter waits less."""
 
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
 class LocalJobs:
     """Jobs of one user on this machine. `grace_s` lies between SIGTERM and SIGKILL."""
 
@@ -98,6 +101,8 @@ class LocalJobs:
 
     def cancel(self, job: str) -> None:
         """End the job with all its processes, and return when they have ended."""
+        if not _ID.fullmatch(job):
+            return  # nothing can have that name
         folder = self._folder(job)
         tags = read_json(folder / TAGS, Registration)
         if tags is None or (folder / OVER).exists():
@@ -135,7 +140,7 @@ class LocalJobs:
         return "running" if alive(identity) else "lost"
 
     def _folder(self, job: str) -> Path:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", job):
+        if not _ID.fullmatch(job):
             raise NotFound(f"There is no job {job!r}.")
         return self._runtime / "jobs" / job
 

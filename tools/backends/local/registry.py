@@ -125,9 +125,8 @@ def end(identity: Identity, *, grace_s: float = 2.0) -> None:
 def _chosen(environ: Mapping[str, str]) -> Path:
     if named := environ.get("GOALKEEPER_RUNTIME_DIR"):
         return Path(named).absolute()
-    session = Path(environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
-    if session.is_dir() and session.stat().st_uid == os.geteuid():
-        return session / "goalkeeper"
-    if os.access("/tmp", os.W_OK):
-        return Path("/tmp") / f"goalkeeper-{os.geteuid()}"
-    return Path(environ.get("HOME") or "/nonexistent") / ".local" / "state" / "goalkeeper"
+    # Not XDG_RUNTIME_DIR: that ends with the login, and what runs, its records and its keys must outlive it.
+    state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.local/state"
+    if os.access(next(p for p in (Path(state), *Path(state).parents) if p.exists()), os.W_OK):
+        return Path(state).absolute() / "goalkeeper"
+    return Path("/tmp") / f"goalkeeper-{os.geteuid()}"

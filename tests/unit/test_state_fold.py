@@ -1,0 +1,211 @@
+"""A run is what its journal says: every line goes through JSON and back, and folds to the same state."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+from given import ACCURACY, LATENCY, NOW, Story, contract, endpoint, part, proposed, survey
+
+from agent.contract import Refusal
+from agent.decide import decide
+from agent.documents import ApprovalAsked, Feasibility, Pending, RunReport, Spent
+from agent.documents import Resources as Held
+from agent.goal import Goal
+from agent.observe import Observation
+from agent.record.store import Line
+from agent.state import (
+    LINES,
+    Answer,
+    Decided,
+    Diagnosed,
+    Ended,
+    Finished,
+    Intent,
+    Planned,
+    Run,
+    Stated,
+    Understood,
+    Verdict,
+    fold,
+    parse,
+)
+from tools.record import Record
+from tools.tool import Call
+
+WANTED = contract(part(ACCURACY, LATENCY, strategy="canary"), budget_usd=3.5)
+CALL = Call.of(
+    run="r",
+    step="prepare",
+    attempt=1,
+    tool="prepare_data",
+    args={"source": "数据.csv", "n": [1, 2.5, None]},
+    limit_s=120.0,
+    owner="ada",
+)
+REPORT = RunReport(
+    id="r",
+    status="done",
+    clauses=(),
+    spent=Spent(usd=0.1, by={"compute": 0.1}),
+    resources=Held(),
+    holdout_looks=1,
+    revisions=(),
+    report="report.md",
+)
+TOLD: list[tuple[str, Record]] = [
+    (
+        "goal",
+        Stated(
+            goal=Goal.of("目标 accuracy", source="cli:ada"),
+            accept=True,
+            owner="ada",
+            backend="sim",
+            brain="given",
+            plan_now="2026-01-01T00:00:00+00:00",
+            folder="/work",
+        ),
+    ),
+    ("contract", Understood(contract=WANTED)),
+    ("contract", Understood(contract=None, refusal=Refusal(reason="no", rule="not_ml"))),
+    ("survey", survey(endpoint(("v0", 100)), usd_per_hour=None)),
+    (
+        "plan",
+        Planned(
+            plan=proposed(WANTED),
+            approvals=(ApprovalAsked(step="deploy", reason="production", policies=("production",)),),
+            feasibility=Feasibility(verdict="feasible"),
+        ),
+    ),
+    (
+        "verdict",
+        Verdict(
+            call=CALL, ruling="approved", policies=("spend",), reasons=("ok",), facts={"left": None}, reserve_micro=7
+        ),
+    ),
+    ("intent", Intent(call=CALL.id, digest=CALL.digest)),
+    ("outcome", Ended(call=CALL.id, phase="running", handle="job-1")),
+    ("outcome", Ended(call=CALL.id, phase="done", result={"key": "jobs/1", "rows": 3}, settled_micro=5)),
+    (
+        "observation",
+        Observation(part="model", step="evaluate", stage="holdout", metric="accuracy", value=0.1 + 0.2, n=3),
+    ),
+    ("diagnosis", Diagnosed(part="model", step="prepare", cause="disk_full", text="the disk is full")),
+    (
+        "asked",
+        Pending(
+            id="plan-1",
+            step="deploy",
+            tool="deploy_model",
+            reason="why",
+            policies=("production",),
+            usd=None,
+            asked=NOW,
+            expires=NOW + 1,
+        ),
+    ),
+    ("answer", Answer(pending="plan-1", approve=True, who="bob")),
+    ("decision", Decided(action="revise", part="model", change="retry:prepare", why="it may pass")),
+    ("finish", Finished(report=REPORT)),
+]
+
+
+def lines(told: list[tuple[str, Record]]) -> list[Line]:
+    """As the store hands them out: text that was parsed."""
+    return [
+        Line(run="r", seq=i, at=NOW + i, kind=kind, body=json.loads(record.model_dump_json()), hash="")
+        for i, (kind, record) in enumerate(told, start=1)
+    ]
+
+
+def test_every_kind_of_line_is_told_here() -> None:
+    assert {kind for kind, _ in TOLD} == set(LINES)
+
+
+@pytest.mark.parametrize(("kind", "record"), TOLD, ids=[f"{i}-{k}" for i, (k, _) in enumerate(TOLD)])
+def test_a_line_comes_back_from_json_as_it_was(kind: str, record: Record) -> None:
+    (line,) = lines([(kind, record)])
+    assert parse(line) == record
+    assert type(parse(line)) is LINES[kind]
+
+
+def test_folding_the_journal_gives_the_state_that_its_writer_had() -> None:
+    told = [t for t in TOLD if t != TOLD[2]]
+    live = Run(id="r")
+    for line, (kind, record) in zip(lines(told), told, strict=True):
+        live.apply(line.seq, line.at, kind, record)
+    assert fold("r", lines(told)) == live
+
+
+def test_any_beginning_of_the_journal_folds() -> None:
+    for end in range(len(TOLD) + 1):
+        assert fold("r", lines(TOLD[:end])).seq == end
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_a_line_with_a_field_that_is_not_known_is_refused(kind: str) -> None:
+    record = next(r for k, r in TOLD if k == kind)
+    (line,) = lines([(kind, record)])
+    planted = line.model_copy(update={"body": {**line.body, "planted": 1}})
+    with pytest.raises(ValueError, match="planted"):
+        parse(planted)
+
+
+def test_money_moves_with_intent_and_outcome() -> None:
+    run = fold("r", lines(TOLD[:7]))
+    assert (run.reserved_micro, run.settled_micro) == (7, 0)
+    run = fold("r", lines(TOLD[:9]))
+    assert (run.reserved_micro, run.settled_micro) == (0, 5)
+
+
+def test_a_step_that_may_be_tried_again_is_ready_again_and_its_old_call_is_kept() -> None:
+    story = Story(WANTED)
+    story.failed("prepare", "node_lost")
+    assert story.run.ready() == []
+    story.tell("decision", Decided(action="revise", part="model", change="retry:prepare", why="it may pass"))
+    assert [s.id for s in story.run.ready()] == ["prepare"]
+    story.begun("prepare", attempt=2)
+    assert set(story.run.calls) == {"r/prepare/1", "r/prepare/2"}
+
+
+def test_only_steps_whose_needs_are_done_are_ready() -> None:
+    story = Story(WANTED)
+    assert [s.id for s in story.run.ready()] == ["prepare"]
+    story.begun("prepare")
+    assert story.run.ready() == []
+    story.tell("outcome", Ended(call="r/prepare/1", phase="running", handle="h"))
+    assert story.run.ready() == []
+    story.tell("outcome", Ended(call="r/prepare/1", phase="done", result={"key": "k"}))
+    assert {s.tool for s in story.run.ready()} == {"tune_model"}
+
+
+def test_looks_at_the_holdout_count_openings_under_way_and_failed_ones() -> None:
+    story = Story(WANTED)
+    assert story.run.looks("model") == 0
+    story.run.by_step["evaluate"] = "r/evaluate/1"
+    for phase, looks in (("held", 0), ("refused", 0), ("intended", 1), ("running", 1), ("failed", 1), ("done", 1)):
+        story.tell(
+            "verdict",
+            Verdict(
+                call=CALL.model_copy(update={"id": "r/evaluate/1", "step": "evaluate"}),
+                ruling="approved",
+                policies=(),
+                reasons=(),
+                facts={},
+            ),
+        )
+        story.run.calls["r/evaluate/1"].phase = phase  # type: ignore[assignment]
+        assert story.run.looks("model") == looks, phase
+
+
+def test_a_run_that_has_its_report_decides_nothing_more() -> None:
+    story = Story(WANTED)
+    story.tell("finish", Finished(report=REPORT))
+    decision = decide(story.run, now=NOW)
+    assert isinstance(decision, Decided)
+    assert decision.action == "finish"
+
+
+def test_rulings_are_a_closed_set() -> None:
+    assert set(get_args(Verdict.model_fields["ruling"].annotation)) == {"approved", "held", "refused"}
