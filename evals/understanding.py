@@ -1,7 +1,8 @@
 """How well the embedded brain understands goals: `python -m evals.understanding [FILE...]`.
 
 Compares each worked goal's fields with the contract; a field that is given must come out exactly, a list that is
-given is complete, its order free except for rollout steps. It knows the corpus format and nothing of the grammar.
+given is complete, its order free except for rollout steps. A case marked `exact` is held to the fields it leaves out
+too: nothing may be invented there; `"*"` leaves a field free. It knows the corpus format and nothing of the grammar.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +21,59 @@ from agent.goal import Goal
 from tools.record import Json
 
 _ORDERED = ("steps",)
+_FREE = "*"
 _NOW = "2026-03-02T09:00:00+00:00"
+_SILENT: Mapping[str, Json] = {
+    "": {
+        "budget_usd": None,
+        "deadline_s": None,
+        "environment": None,
+        "namespace": None,
+        "constraints": [],
+        "placement": {},
+    },
+    "placement": {
+        "backend": None,
+        "gpu": None,
+        "gpu_count": None,
+        "gpu_memory_gb": None,
+        "cpus": None,
+        "memory_gb": None,
+        "spot": None,
+        "regions": [],
+        "instance_types": [],
+        "zones": [],
+    },
+    "parts": {
+        "target": None,
+        "source_models": [],
+        "objective": None,
+        "data": [],
+        "prepare": None,
+        "split": None,
+        "models": [],
+        "train": None,
+        "search": None,
+        "clauses": [],
+        "rollout": {"strategy": "none"},
+        "upkeep": None,
+        "metrics": None,
+    },
+    "data": {"label": None, "time": None, "id": None},
+    "prepare": {"join": [], "clean": [], "drop_columns": []},
+    "split": {"column": None, "at": None, "holdout": None},
+    "clauses": {"relative": None, "class": None, "abort": False, "confidence": None, "window_s": None},
+    "rollout": {
+        "steps": [],
+        "hold_s": None,
+        "replicas": None,
+        "min_replicas": None,
+        "max_replicas": None,
+        "lease_s": None,
+    },
+    "upkeep": {"every_s": None, "retrain_on": [], "for_s": None},
+}
+"""What each record holds where the goal says nothing."""
 
 
 def differences(case: Json, *, strict: bool = True) -> Iterator[tuple[str, str]]:
@@ -37,7 +90,10 @@ def differences(case: Json, *, strict: bool = True) -> Iterator[tuple[str, str]]
         yield "refused", f"expected {'a refusal' if refused else 'a contract'}, got {answer!r}" if wrong else ""
         return
     document = json.loads(answer.model_dump_json())
-    for field, wanted in case.get("contract", {}).items():
+    wanted_all = case.get("contract", {})
+    if case.get("exact") and wanted_all:
+        wanted_all = _spelled_out("", wanted_all)
+    for field, wanted in wanted_all.items():
         yield from _compare(field, wanted, document.get(field))
     yield from _questions(case, answer, strict=strict)
 
@@ -49,7 +105,20 @@ def _questions(case: Json, answer: Contract, *, strict: bool) -> Iterator[tuple[
     yield "questions", f"expected {sorted(wanted)}, got {sorted(asked)}" if wrong else ""
 
 
+def _spelled_out(kind: str, wanted: Json) -> Json:
+    """The record with what the case leaves out set to what silence means."""
+    whole: Json = {**_SILENT.get(kind, {}), **wanted}
+    for key, value in whole.items():
+        if isinstance(value, dict):
+            whole[key] = _spelled_out(key, value)
+        elif isinstance(value, list):
+            whole[key] = [_spelled_out(key, item) if isinstance(item, dict) else item for item in value]
+    return whole
+
+
 def _compare(path: str, wanted: object, found: object) -> Iterator[tuple[str, str]]:
+    if wanted == _FREE:
+        return
     if isinstance(wanted, dict):
         for key, value in wanted.items():
             yield from _compare(f"{path}.{key}", value, found.get(key) if isinstance(found, dict) else None)

@@ -239,6 +239,39 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(churn: Shop, tmp_path
     assert late.value.cause == "timeout"
 
 
+PRYING = """
+import csv, os, sys
+def tell(path):
+    try:
+        return open(path, "rb").read() if os.path.isfile(path) else os.listdir(path)
+    except OSError:
+        return b""
+found = [p for p in sys.argv[3:] if tell(p)]
+os.system("umount " + " ".join(sys.argv[3:]) + " 2>/dev/null")
+found += [p for p in sys.argv[3:] if tell(p)]
+found += [p for p in os.listdir("/proc") if p.isdigit() and tell(f"/proc/{p}/root" + sys.argv[3])]
+rows = list(csv.reader(open(sys.argv[1])))[1:]
+csv.writer(open(sys.argv[2], "w")).writerows([["prediction"], *([len(found)] for _ in rows)])
+"""
+
+
+def test_a_predict_command_finds_neither_labels_nor_key(churn: Shop, tmp_path: Path) -> None:
+    """Where namespaces can be had; elsewhere the evaluation says that it could have looked."""
+    (tmp_path / "prying.py").write_text(PRYING, encoding="utf-8")
+    secret, folder = tmp_path / "secret", tmp_path / "folder"
+    secret.write_bytes(b"key")
+    folder.mkdir()
+    (folder / "labels.csv").write_text("yes")
+    command = shlex.join([sys.executable, "-c", PRYING])
+    wrapper = tmp_path / "predict.sh"
+    wrapper.write_text(f'exec {command} "$1" "$2" {secret} {folder} {folder}/labels.csv', encoding="utf-8")
+    features = churn.holdout("churned").features
+    told, alone = predictions(f"sh {wrapper}", tmp_path, features, model=None, hide=[secret, folder])
+    exposed, _ = predictions(f"sh {wrapper}", tmp_path, features, model=None)
+    assert set(exposed.to_list()) != {"0"}, "the program would find what is not hidden"
+    assert not alone or set(told.to_list()) == {"0"}
+
+
 def test_predictions_are_matched_to_the_spelling_of_the_source(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
     rows = [row | {"churned": int(row["churned"] == "yes")} for row in generate.churn(100, seed=1)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from typing import IO
 
 import polars as pl
 
+from tools.recipes.confine import confined
 from tools.recipes.faults import BadInput, Fault
 
 LIMIT_S = 600.0
@@ -26,17 +28,29 @@ _COLUMN = "prediction"
 
 
 def predictions(
-    command: str, folder: Path, features: pl.DataFrame, *, model: Path | None, limit_s: float = LIMIT_S
-) -> pl.Series:
-    """The column `prediction` of `COMMAND IN.csv OUT.csv`, one per row, in the order of the rows, as text.
+    command: str,
+    folder: Path,
+    features: pl.DataFrame,
+    *,
+    model: Path | None,
+    hide: Sequence[Path] = (),
+    limit_s: float = LIMIT_S,
+) -> tuple[pl.Series, bool]:
+    """What it predicts, and whether `hide` was hidden from it.
+
+    The column `prediction` of `COMMAND IN.csv OUT.csv`, one per row, in the order of the rows, as text.
 
     BadInput(user_code_error, or timeout) when it fails, is late, or leaves anything but one value a row.
     """
     with tempfile.TemporaryDirectory() as place:
         given, made = Path(place) / "IN.csv", Path(place) / "OUT.csv"
         features.write_csv(given)
-        _run([*shlex.split(command), str(given), str(made)], folder, _environment(model), limit_s)
-        return _read(made, features.height, command)
+        argv = [*shlex.split(command), str(given), str(made)]
+        if shutil.which(folder / argv[0] if "/" in argv[0] else argv[0]) is None:
+            raise _fault(argv[0], "cannot be started: there is no such program", "write it as you would in this folder")
+        alone = confined(argv, hide)
+        _run(alone or argv, folder, _environment(model), limit_s)
+        return _read(made, features.height, command), alone is not None
 
 
 def _environment(model: Path | None) -> Mapping[str, str]:

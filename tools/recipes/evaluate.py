@@ -22,7 +22,7 @@ from tools.recipes.metrics_of import Classified, Predicted, Rows, faults_of
 from tools.recipes.program import Say, mount, run, secret
 from tools.recipes.records import EvaluateArgs, EvaluateResult, Inputs
 
-_OWN = ("evaluate", "command", "counts", "encode", "intervals", "judged", "metrics_of", "model", "parts")
+_OWN = ("evaluate", "command", "confine", "counts", "encode", "intervals", "judged", "metrics_of", "model", "parts")
 """The modules that make the number."""
 
 
@@ -35,6 +35,8 @@ class Answer:
     digest: str
     fitted_on: str | None
     """Digest of the training part as the model states it; None when it states nothing."""
+    alone: bool = True
+    """The labels and the key were hidden from whatever predicted."""
 
 
 def work(inputs: Inputs, say: Say) -> EvaluateResult:
@@ -83,11 +85,14 @@ def _ask(args: EvaluateArgs, inputs: Inputs, holdout: parts.Part) -> Answer:
     if args.folder is None:
         raise BadInput([Fault(place="folder", problem="is not named", fix="say where `predict` is to be started")])
     place = Path(inputs.mounts["model"]) if "model" in inputs.mounts else None
-    told = command.predictions(args.predict, Path(args.folder), holdout.features, model=place)
-    if args.task == "regression":
-        return Answer(prediction=_numbers(told), probability=None, digest=_digest(place, args), fitted_on=None)
+    hide = [*(Path(p) for p in (*args.hide, *inputs.hide, *inputs.secrets.values())), mount(inputs, "data")]
+    told, alone = command.predictions(args.predict, Path(args.folder), holdout.features, model=place, hide=hide)
     return Answer(
-        prediction=_spelled(told, args.classes), probability=None, digest=_digest(place, args), fitted_on=None
+        prediction=_numbers(told) if args.task == "regression" else _spelled(told, args.classes),
+        probability=None,
+        digest=_digest(place, args),
+        fitted_on=None,
+        alone=alone,
     )
 
 
@@ -163,6 +168,8 @@ def _findings(args: EvaluateArgs, train: parts.Part, holdout: parts.Holdout, ans
         found.append(f"column {name!r} gives the label away by itself: suspected leakage")
     if answer.fitted_on not in (None, train.digest):
         found.append("the model was fitted on other rows than this training part: it is not the one that was trained")
+    if not answer.alone:
+        found.append("the `predict` command could have looked for labels and key: nothing here can hide them from it")
     if isinstance(rows, Classified) and (strange := int((rows.predicted == len(rows.classes)).sum())):
         found.append(f"{strange} predictions are no class of the data; each counts as wrong")
     if isinstance(rows, Classified) and bool((rows.labels == rows.predicted).all()):

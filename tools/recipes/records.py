@@ -26,6 +26,8 @@ class Inputs(Record):
     """Input name → absolute path."""
     secrets: Mapping[str, str] = {}
     """Secret name → absolute path of a file holding it."""
+    hide: tuple[str, ...] = ()
+    """Absolute paths that nothing this program starts may find: where the backend keeps every run's secrets."""
     out: str
     """Absolute path of the folder for results."""
 
@@ -159,6 +161,8 @@ class EvaluateArgs(Record):
     predict: str | None = None
     """The user's own `predict` command, run as `predict IN.csv OUT.csv` without the labels."""
     folder: str | None = None
+    hide: tuple[str, ...] = ()
+    """Absolute paths that `predict` must not find: the source of the data."""
     seed: int = 0
     resamples: int = Field(default=1000, ge=100)
 

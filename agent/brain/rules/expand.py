@@ -100,14 +100,18 @@ def tune(d: Draft) -> tuple[str, ...]:
 def _launch(d: Draft) -> tuple[str, ...]:
     train = d.part.train
     assert train is not None
-    sources = [f.source for f in d.survey.data.values() if not f.source.startswith(BUNDLED)]
     args: Json = {
         "data": ref(d.of("data"), "key"),
         "command": shlex.split(train.value),
         "folder": d.terms.folder,
-        "hide": sources,
+        "hide": _sources(d),
     }
     return (d.add("train", "launch_training", args, seconds=Range(low=1.0, high=600.0), needs=(d.of("data"),)),)
+
+
+def _sources(d: Draft) -> list[str]:
+    """Files that hold the labels: a user's own program must not find them."""
+    return [f.source for f in d.survey.data.values() if not f.source.startswith(BUNDLED)]
 
 
 def _select(d: Draft) -> tuple[str, ...]:
@@ -126,6 +130,7 @@ def _evaluate(d: Draft) -> tuple[str, ...]:
         "measures": _measures(d.part, look),
         "predict": train.predict if train is not None else None,
         "folder": d.terms.folder if train is not None else None,
+        "hide": _sources(d) if train is not None else [],
         "seed": d.seed(),
     }
     needs = (d.of("data"), d.of("model"))

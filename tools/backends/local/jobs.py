@@ -193,7 +193,9 @@ class LocalJobs:
             time_limit_s=spec.time_limit_s,
             grace_s=self._grace_s,
         )
-        return launch, Inputs(args=spec.args, mounts=mounts, secrets=secrets, out=str(launch.out))
+        return launch, Inputs(
+            args=spec.args, mounts=mounts, secrets=secrets, hide=(str(self._runtime),), out=str(launch.out)
+        )
 
     def _mounts(self, spec: JobSpec) -> tuple[dict[str, str], list[str]]:
         found: dict[str, str] = {}
