@@ -176,12 +176,16 @@ def _misses(part: Part, seen: Survey) -> bool:
 
 
 def _unplaced(contract: Contract, seen: Survey, backend: str) -> Iterator[str]:
-    """What the goal says of the place and this place does not have."""
+    """What the goal takes for granted of this place and is not so."""
     place = contract.placement
     if place.backend not in (None, backend):
         yield f"the goal asks for {place.backend} and this is {backend}: choose it with --backend where there is one"
     elif place.gpu is not None and not any(o.gpu == place.gpu for o in seen.offers):
         yield f"nothing that is offered here has a {place.gpu}"
+    for part in contract.parts:
+        state = seen.endpoints.get(part.endpoint)
+        if part.task == "rollback" and state is not None and len(state.versions) < 2:
+            yield f"{part.endpoint} holds only {', '.join(v.name for v in state.versions)}: nothing to go back to"
 
 
 def _unusable(data: Mapping[str, DataFacts]) -> tuple[str, ...]:

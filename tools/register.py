@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from pydantic import Field
 
-from tools.errors import NotFound
+from tools.errors import Failed, NotFound
 from tools.record import Record
 from tools.tool import Done, Effect, Outcome, Site, Tool
 
 VERSION_LENGTH = 12
 VALIDATION = "validation.parquet"
+CARD = "model.json"
 
 
 class RegisterModel(Record):
@@ -95,9 +99,17 @@ def _look(args: FindModel, site: Site) -> Done:
         version=version,
         digest=objects.digest(keys[-1]),
         data=f"requests/{args.name}/{version}",
-        label="",
+        label=_label(objects.fetch(keys[-1])),
     )
     return Done(result=found.model_dump(mode="json"))
+
+
+def _label(model: Path) -> str:
+    """The column the model predicts, as its card says."""
+    try:
+        return str(json.loads((model / CARD).read_text(encoding="utf-8"))["label"])
+    except (OSError, ValueError, KeyError) as error:
+        raise Failed(f"the registered model has no readable {CARD}", cause="data_invalid") from error
 
 
 find_model = Tool(

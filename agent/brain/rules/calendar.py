@@ -119,9 +119,22 @@ def _day(reading: Reading, run: list[int], local: datetime) -> date | None:
     return None
 
 
+def date_figures(text: str) -> list[int]:
+    """Year, month and day of a written date, as far as it says them: `1 March 2026`, `2026-03-01`, `2026年3月`."""
+    named = re.search("|".join(_MONTHS), text.lower())
+    figures = [int(f) for f in re.findall(r"\d+", text)]
+    if named is None:
+        return figures
+    month = _MONTHS.index(named.group()) + 1
+    return [figures[-1], month, *figures[:-1]]
+
+
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
 def _written_date(text: str, local: datetime) -> date | None:
     """`2026-03-05`, `2026年3月5日`, `3月5日`; None for a day that does not exist."""
-    figures = [int(f) for f in re.findall(r"\d+", text)]
+    figures = date_figures(text)
     if len(figures) == 2 and figures[0] <= 12:
         return _coming(local, figures[0], figures[1])
     year, month, day = [*figures, 1][:3]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.brain.rules import scope
+from agent.brain.rules.conditions import abort_verbs, as_alternative, change_rolls_back, conditional
 from agent.brain.rules.measures import Pair, mentions, pairs
 from agent.brain.rules.objective import objective
 from agent.brain.rules.reading import Reading
@@ -95,21 +96,19 @@ def _is_symptom(reading: Reading, pair: Pair, task: str) -> bool:
     return agrees is False and said
 
 
-def _conditional(reading: Reading, at: int) -> bool:
-    return reading.sentence_has(at, "cond", "if", "unless", "otherwise") or reading.sentence_has(at, "cond", "then")
-
-
 def _aborts(reading: Reading, pair: Pair) -> bool:
-    verbs = [n for n in reading.in_sentence(pair.at) if reading[n].means("abort") and not reading.negated(n)]
+    verbs = abort_verbs(reading, pair.at)
     if not verbs:
         return False
     agrees = _agrees(pair)
     if agrees is None:
-        return _conditional(reading, pair.at)
+        return conditional(reading, pair.at)
     if agrees:
         turned = [n for n in reading.in_sentence(pair.at) if reading[n].means("cond", "unless", "otherwise")]
-        return any(pair.at < n for n in turned if reading[n].means("cond", "otherwise")) or any(
-            n < pair.at for n in turned if reading[n].means("cond", "unless")
+        return (
+            any(pair.at < n for n in turned if reading[n].means("cond", "otherwise"))
+            or any(n < pair.at for n in turned if reading[n].means("cond", "unless"))
+            or any(pair.figure < n and as_alternative(reading, n) for n in verbs)
         )
     return True
 
@@ -154,7 +153,8 @@ def _relative(reading: Reading, compared: Comparison, task: str, *, serves: bool
     op = "<=" if known is not None and known.better == "min" else ">="
     return Clause.model_validate(
         {"id": "c", "metric": compared.name, "op": op, "value": None, "relative": compared.relative,
-         "where": _where(compared.name, task, serves=serves), "class": scope.class_of(reading, compared.at)}
+         "where": _where(compared.name, task, serves=serves), "class": scope.class_of(reading, compared.at),
+         "abort": change_rolls_back(reading, compared.at)}
     )  # fmt: skip
 
 

@@ -131,6 +131,10 @@ def _object(reading: Reading, verb: int) -> int | None:
     while (entity := reading.get(at)) is not None and at < verb + 5:
         if entity.kind == "quoted":
             return at
+        after = reading.get(at + 1)
+        if entity.kind == "data" and after is not None and after.text in ("的", "里的", "中的", "'s", "中", "里"):
+            at += 1  # `预测 sales.csv 的 amount`
+            continue
         introduces = entity.text.lower() in (
             "the",
             "column",
@@ -206,13 +210,17 @@ def listed(reading: Reading, at: int) -> list[int]:
     """Names in a row from that place: `id, email and zip`, `id 和 email`."""
     found: list[int] = []
     expects = True
+    last = False
     while (entity := reading.get(at)) is not None:
-        if expects and _listable(entity):
+        joins = entity.means("and") and entity.text != "、"
+        if expects and _listable(entity) and not _is_cue_for_value(reading, at):
             found.append(at)
             expects = False
-        elif not expects and (entity.means("and") or entity.text in (",", "、")):
-            expects = True
-        elif not (expects and entity.means("and")):
+        elif not expects and (joins or (entity.text in (",", "、") and not last)):
+            expects, last = True, joins
+        elif expects and joins:
+            last = True
+        else:
             break
         at += 1
     return found

@@ -125,7 +125,7 @@ def _for_name(reading: Reading) -> int | None:
         after = reading.get(at + 1)
         if after is None or not columns.is_name(after) or after.means("labelverb") or after.means("dataword"):
             continue
-        if entity.text.lower() == "column" and (reading[at - 1].text.lower() in ("for", "on", "predict", "the")):
+        if entity.text.lower() in ("column", "列") and _introduces(reading, at):
             return at + 1
         before = reading.get(at - 1)
         from_data = before is not None and before.kind == "data"
@@ -134,9 +134,19 @@ def _for_name(reading: Reading) -> int | None:
     return None
 
 
+def _introduces(reading: Reading, at: int) -> bool:
+    """`for column tier`, `a.csv, column tier`, `(column tier)`: the one column that is spoken of."""
+    before, end = reading.get(at - 1), reading.get(at + 2)
+    if before is None or before.text.lower() in ("for", "on", "predict", "the"):
+        return before is not None
+    return before.text in (",", "(", ";") and (end is None or end.kind == "punct") and not reading[at + 1].means("act")
+
+
 def _lone(reading: Reading, at: int) -> bool:
     after = reading.get(at + 1)
-    return reading[at].kind == "word" and (after is None or after.kind == "punct")
+    name = reading[at]
+    weak = name.kind == "word" or set(name.readings) <= {"numeric", "textual", "topic", "role", "task"}
+    return weak and (after is None or after.kind == "punct")
 
 
 def _first(reading: Reading, kind: str, value: str) -> str | None:

@@ -133,6 +133,8 @@ def _limits(reading: Reading, at: int) -> bool:
         before.means("every") or before.text.lower() in ("for", "last", "past", "since", "最近", "过去")
     ):
         return reading.near(at, "deadline", before=3, after=0) is not None and before.text.lower() == "for"
+    if before is not None and before.means("watchfor"):
+        return _in_time(reading, at)
     titled = reading.get(at - 2)
     if before is not None and before.text == ":" and titled is not None and titled.means("deadline"):
         return True
@@ -147,3 +149,11 @@ def _limits(reading: Reading, at: int) -> bool:
         or not reading[cue].text.isascii()
         or reading[cue].text.lower() in ("deadline", "limit", "time limit", "tops")
     )
+
+
+def _in_time(reading: Reading, at: int) -> bool:
+    """`in the next two hours` is a limit, `for the next 14 days` and `未来两周` a horizon."""
+    cue, after = reading.get(at - 2), reading.get(at + 1)
+    if cue is not None and cue.text.lower() in ("in", "within", "done in"):
+        return True
+    return after is not None and after.means("deadline") and not after.text.isascii()

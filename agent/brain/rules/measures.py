@@ -254,6 +254,9 @@ def _is_cmp(reading: Reading, n: int, figure: int) -> bool:
 def polarity(reading: Reading, cmp: int) -> str:
     """What the comparator means once a negation before it is applied."""
     said = reading[cmp].readings["cmp"]
+    after = reading.get(cmp + 1)
+    if reading[cmp].text.lower() == "tops" and after is not None and after.number is not None:
+        said = "ge"  # `$12 tops` is a limit, `errors top 2 %` goes past one
     if reading.negated(cmp) is None:
         return said
     return {"ge": "le", "gt": "le", "le": "ge", "lt": "ge", "better": "worse", "worse": "better"}.get(said, said)

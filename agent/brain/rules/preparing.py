@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from agent.brain.rules import columns
+from agent.brain.rules.calendar import date_figures
 from agent.brain.rules.reading import Reading
 from agent.contract import Join, Prepare, Split
 
@@ -50,11 +51,17 @@ def _joins(reading: Reading) -> list[Join]:
             continue
         on = _join_keys(reading, at, right)
         if on:
-            how = "left" if any(n in range(at - 3, at + 3) for n in reading.where("joinhow", "left")) else "inner"
+            how = "left" if any(_tells_how(reading, n, at) for n in reading.where("joinhow", "left")) else "inner"
             return [Join.model_validate(
                 {"left": reading[left].text, "right": reading[right].text, "on": on, "how": how}
             )]  # fmt: skip
     return []
+
+
+def _tells_how(reading: Reading, n: int, join: int) -> bool:
+    """`left join` says so anywhere in the sentence, `left` alone only beside the verb."""
+    alone = reading[n].text.lower() == "left"
+    return n in range(join - 3, join + 3) or (not alone and reading.sentence(n) == reading.sentence(join))
 
 
 def _join_keys(reading: Reading, at: int, right: int) -> list[str]:
@@ -86,7 +93,22 @@ def splitting(reading: Reading) -> Split | None:
     way = ways[0] if ways else "time" if date else "random"
     names = [] if not ways else [n for n in _split_column(reading, kinds) if reading[n].kind in ("word", "quoted")]
     column = reading[names[0]].text if names and way in ("time", "group", "stratified") else None
+    if way == "time" and column is None:
+        column = _time_column(reading)
     return Split.model_validate({"by": way, "column": column, "at": date, "holdout": share})
+
+
+def _time_column(reading: Reading) -> str | None:
+    """The date column the goal names, or `by order_date` in the sentence of the split."""
+    dated = columns.named_by(reading, "column", "date")
+    if dated:
+        return reading[dated[0]].text
+    for at, entity in enumerate(reading.entities):
+        name = reading.get(at + 1)
+        cued = entity.text.lower() in ("by", "on", "按", "根据", "以") and name is not None and columns.is_name(name)
+        if cued and name is not None and re.search(r"date|time|day|week|month|year|_at$|_ts$|^ts$|^ds$|^dt$", name.text):
+            return name.text if name.kind in ("word", "quoted") else None
+    return None
 
 
 def _is_split(reading: Reading, at: int, share: float | None, date: str | None) -> bool:
@@ -118,7 +140,7 @@ def _date(reading: Reading) -> str | None:
         near = reading.near(at, "holdshare", before=8, after=8) or reading.near(at, "split", before=8, after=8)
         if near is not None or reading.sentence_has(at, "split", "time"):
             reading.claim(at)
-            figures = [int(f) for f in re.findall(r"\d+", reading[at].text)]
+            figures = date_figures(reading[at].text)
             if len(figures) < 2 or figures[0] < 1000:
                 continue
             year, month, day = [*figures, 1][:3]

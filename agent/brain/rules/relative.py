@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from agent.brain.rules.conditions import change_rolls_back
 from agent.brain.rules.measures import Mention, value_for
 from agent.brain.rules.reading import Reading
 from agent.contract import Relative
@@ -36,7 +37,7 @@ def _compared(reading: Reading, mention: Mention, found: list[Mention]) -> Compa
     figure = _delta(reading, mention, found)
     to = _comparand(reading, mention, found)
     steady = _steady(reading, mention, found)
-    slips = steady and not _same(reading, mention)
+    slips = (steady and not _same(reading, mention)) or _breaks(reading, mention)
     if figure is None and _has_threshold(reading, mention, found):
         return None
     if figure is not None and (to is not None or steady or reading[figure].dim == "points"):
@@ -48,6 +49,11 @@ def _compared(reading: Reading, mention: Mention, found: list[Mention]) -> Compa
         return None
     reading.claim(mention.at)
     return Comparison(at=mention.at, name=mention.name, relative=relative)
+
+
+def _breaks(reading: Reading, mention: Mention) -> bool:
+    """The change that is named is the one that rolls back."""
+    return change_rolls_back(reading, mention.at) and not reading.sentence_has(mention.at, "cond", "unless")
 
 
 def _scope(reading: Reading, mention: Mention, found: list[Mention]) -> range:
@@ -74,7 +80,7 @@ def _delta(reading: Reading, mention: Mention, found: list[Mention]) -> int | No
         near = not own or reading.clause(n) == reading.clause(mention.at)
         if reading[n].dim == "points" and reading.free(n) and near and not _is_time(reading, n):
             return n
-    if not any(reading[n].means("comparand") for n in scope) and not _drop_by(reading, scope):
+    if _comparand(reading, mention, found) is None and not _drop_by(reading, scope):
         return None
     figures = (n for n in scope if reading[n].kind in ("quantity", "number") and reading[n].dim in ("percent", ""))
     return next((n for n in figures if reading.free(n) and reading[n].exact and _beside_comparative(reading, n)), None)
@@ -103,17 +109,33 @@ def _drop_by(reading: Reading, scope: range) -> bool:
 
 def _comparand(reading: Reading, mention: Mention, found: list[Mention]) -> int | None:
     scope = _scope(reading, mention, found)
-    inside = [n for n in scope if reading[n].means("comparand")]
+    inside = [n for n in scope if reading[n].means("comparand") or _than_existing(reading, n)]
     if inside:
         return inside[0]
-    shared = [n for n in reading.in_sentence(mention.at) if reading[n].means("comparand")]
+    sentence = reading.in_sentence(mention.at)
+    shared = [n for n in sentence if reading[n].means("comparand") or _than_existing(reading, n)]
     return shared[0] if shared and any(reading[n].dim == "points" for n in scope) else None
+
+
+def _than_existing(reading: Reading, at: int) -> bool:
+    """`比线上的 ltv 模型`, `than the churn model in production`: what runs, told by its name."""
+    if reading[at].text.lower() not in ("比", "than", "较", "相比", "vs"):
+        return False
+    for n in range(at + 1, min(at + 7, len(reading))):
+        entity = reading[n]
+        if entity.number is not None or entity.means("metric") or entity.kind == "punct":
+            return False
+        if entity.means("noun", "model") or entity.means("env") or entity.kind in ("artefact", "version"):
+            return True
+    return False
 
 
 def _against(reading: Reading, mention: Mention, found: list[Mention]) -> bool:
     """`better than the baseline`: a comparator or comparative stands before the comparand."""
     scope = _scope(reading, mention, found)
     for n in scope:
+        if _than_existing(reading, n):
+            return True
         if not reading[n].means("comparand"):
             continue
         near = [reading[k] for k in range(max(scope.start, n - 5), n)]

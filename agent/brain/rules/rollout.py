@@ -174,7 +174,8 @@ def _counts_replicas(reading: Reading, at: int, anchors: list[int]) -> bool:
             return True
         if any(e.means("metric") or e.means("custom") or e.number is not None for e in between):
             continue
-        if all(any(k in e.readings for k in ("filler", "labelverb", "cmp", "list")) for e in between):
+        passed = ("filler", "labelverb", "cmp", "list", "classifier", "act")
+        if all(any(k in e.readings for k in passed) for e in between):
             return True
         if before is not None and before.means("cmp") and len(between) <= 6:
             return True
@@ -217,7 +218,8 @@ def _between(reading: Reading) -> dict[str, int]:
         joined = low is not None and any(
             e.text.lower() in ("and", "to", "-", "到", "至", "~") for e in reading.between(low, at)
         )
-        if low is not None and joined and reading.sentence_has(at, "autoscale"):
+        ranged = joined and low is not None and reading[low + 1].text.lower() != "and"
+        if low is not None and joined and (ranged or reading.sentence_has(at, "autoscale")):
             reading.claim(low, at)
             return {"min_replicas": int(reading[low].number or 0), "max_replicas": int(reading[at].number or 0)}
     return {}

@@ -39,8 +39,14 @@ _NAMES: Final = rf"""
 | (?P<folder>{_START}(?:\.{{1,2}}/|~/|/)[A-Za-z_][\w.-]*(?:/[\w.-]*\w)*/?|{_START}[A-Za-z_][\w-]*(?:/[\w-]+)*/(?![\w/]))
 | (?P<artefact>\b[A-Za-z][\w-]*(?:[./][\w-]+)*[:@](?:[vV]\d[\w.]*\w|[vV]\d|latest|champion|production|prod|staging)\b)
 """
+_MONTH: Final = (
+    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)"
+)
 _FIGURES: Final = rf"""
-| (?P<date>\b\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)
+| (?P<date>\b\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}\.?,?\s(?:19|20)\d\d\b
+    |\b{_MONTH}\.?\s(?:\d{{1,2}}(?:st|nd|rd|th)?,?\s)?(?:19|20)\d\d\b
+    |\b\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)
     |\d{{4}}\s?年\s?\d{{1,2}}\s?月(?:\s?\d{{1,2}}\s?[日号])?|\d{{1,2}}\s?月\s?\d{{1,2}}\s?[日号])
 | (?P<clock>\b(?:[01]?\d|2[0-4]):[0-5]\d(?:\s?[apAP]\.?[mM]\b\.?)?(?!\d)|\b(?:1[0-2]|0?[1-9])\s?[apAP]\.?[mM]\b)
 | (?P<enum>\((?:[a-hA-H]|[1-9]|i{{1,3}}|iv|[一二三四])\)|第[一二三四](?:[,、:]|个(?:任务|模型)?[:,是])

@@ -9,7 +9,7 @@ from agent.contract import Clause
 from tools.metrics import metric
 
 _VALUES: Final = ("yes", "no", "true", "false", "positive")
-_POINTERS: Final = ("each", "every", "per", "对", "该", "每", "各", "这")
+_POINTERS: Final = ("each", "every", "per", "对", "该", "每", "各", "这", "几", "多", "哪", "某")
 
 
 def class_of(reading: Reading, at: int) -> str | None:
@@ -29,6 +29,8 @@ def class_of(reading: Reading, at: int) -> str | None:
 
 def _class_name(reading: Reading, cue: int) -> str | None:
     before, after = reading.get(cue - 1), reading.get(cue + 1)
+    if before is not None and before.text == ")" and (inner := reading.get(cue - 3)) is not None and inner.text == "(":
+        return reading[cue - 2].text  # `恶性(malignant)这一类`
     named = ("word", "quoted", "number", "han")
     named_after = after is not None and (after.kind in named or after.text.lower() in _VALUES)
     if after is not None and named_after and reading[cue].text.lower() in ("class", "category", "类别"):

@@ -32,7 +32,13 @@ def subject(reading: Reading, task: str, *, models: bool) -> Subject:
     artefacts = [reading[n].text for n in reading.kinds("artefact")]
     files = [reading[n].text for n in reading.kinds("model_file")]
     if models:
-        target = _served_as(reading) or _called(reading) or _beside_noun(reading, trained=True) or _opening(reading)
+        target = (
+            _served_as(reading)
+            or _called(reading)
+            or _beside_noun(reading, trained=True)
+            or _opening(reading)
+            or _improved(reading)
+        )
         return Subject(target=target, subject=target or _topic(reading), source_models=())
     name = _thing_name(reading, artefacts, task)
     version = _version(reading)
@@ -173,6 +179,18 @@ def _trained_name(reading: Reading) -> str | None:
     return None
 
 
+def _improved(reading: Reading) -> str | None:
+    """`Improve `upsell``, `make `eta` better`: the quoted object of the first verb."""
+    for n in reading.kinds("quoted"):
+        entity = reading[n]
+        before = [reading[k] for k in reading.in_sentence(n) if k < n]
+        opens = bool(before) and len(before) <= 3 and any(e.means("vague") or e.means("act") for e in before)
+        column = any(e.means("label") or e.means("column") or e.means("act", "predict") for e in before)
+        if opens and not column and reading.free(n) and _NAME.match(entity.text):
+            return entity.text
+    return None
+
+
 def _opening(reading: Reading) -> str | None:
     """`(a) churn on churn.csv`: a part that opens with a name."""
     first, second = reading.get(0), reading.get(1)
@@ -204,14 +222,41 @@ def _thing_name(reading: Reading, artefacts: list[str], task: str) -> str | None
     if artefacts:
         names = {re.split(r"[:@]", a)[0] for a in artefacts}
         return names.pop() if len(names) == 1 else None
-    if task in ("cleanup", "estimate", "prepare"):
-        quoted = [n for n in reading.kinds("quoted") if reading.free(n)]
-        return reading[quoted[0]].text if quoted and task == "cleanup" else None
-    for find in (_quoted_name, _called, _noun_name, _object_name, _version_name, _noun_itself):
+    if task in ("estimate", "prepare"):
+        return None
+    if task == "cleanup":
+        return _doomed(reading)
+    for find in (_quoted_name, _called, _noun_name, _object_name, _version_name, _noun_itself, _shaped_name):
         name = find(reading)
         if name is not None:
             return name
     return None
+
+
+_SHAPED: Final = re.compile(r"^[a-z][a-z0-9]*(?:[-_.][a-z0-9]+)+$|^[a-z]+\d+$")
+
+
+def _shaped_name(reading: Reading) -> str | None:
+    """A word written as only names are: `nightly-churn`, `ranker_v2`."""
+    for n in reading.kinds("word", free=True):
+        if _SHAPED.match(reading[n].text) and _plain(reading[n]) and reading.near(n, "namespace", before=2) is None:
+            return reading[n].text
+    return None
+
+
+def _doomed(reading: Reading) -> str | None:
+    """What is to be taken away, when it has a name of its own; `idle endpoints` is no name."""
+    quoted = [n for n in reading.kinds("quoted") if reading.free(n) and reading.near(n, "namespace", before=2) is None]
+    if quoted:
+        return reading[quoted[0]].text
+    for at in reading.where("noun", "endpoint"):
+        for n in (at - 1, at + 1):
+            entity = reading.get(n)
+            beside = entity is not None and entity.kind == "word" and _plain(entity) and reading.free(n)
+            one = not reading[at].text.lower().endswith("s") and (n == at - 1 or reading[at].text.isascii())
+            if entity is not None and beside and one and reading.near(n, "namespace", before=2, after=1) is None:
+                return entity.text
+    return _shaped_name(reading)
 
 
 def _quoted_name(reading: Reading) -> str | None:

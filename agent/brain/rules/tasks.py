@@ -46,6 +46,8 @@ def intent(reading: Reading) -> Intent:
         return Intent(task=task, serves=serves, assumed=assumed)
     if thing is not None:
         return Intent(task=thing, serves=thing == "deploy")
+    if reading.kinds("artefact", "version") and reading.kinds("data") and not serves:
+        return Intent(task="evaluate", serves=False)
     if _learns(reading):
         task, assumed = kinds.model_task(reading)
         return Intent(task=task, serves=serves, assumed=assumed)
@@ -197,7 +199,10 @@ def _opens_clause(reading: Reading, at: int) -> bool:
     """`evaluate model:v3` is an order; `the rest is test` is not."""
     before = [reading[n] for n in reading.in_clause(at) if n < at]
     polite = lexicon().words["polite"]
-    return all(e.text.lower() in polite or e.means("filler") or e.kind == "artefact" for e in before)
+    return all(
+        e.text.lower() in polite or e.means("filler") or e.means("from") or e.kind in ("artefact", "data")
+        for e in before
+    )
 
 
 def _learns_strongly(reading: Reading) -> bool:

@@ -90,7 +90,7 @@ def _part(reading: Reading, number: int, environment: str | None) -> _Understood
     if task is None:
         return None
     trained = task in _TRAINED
-    sets = data.data_sets(reading, task) if task not in ("estimate", "cleanup", "scale", "rollback") else ()
+    sets = data.data_sets(reading, task) if task not in ("cleanup", "scale", "rollback") else ()
     fields: dict[str, object] = {
         "task": task,
         "data": sets,
