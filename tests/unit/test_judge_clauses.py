@@ -45,7 +45,7 @@ def test_a_margin_within_noise_is_said_and_does_not_change_the_verdict() -> None
     near = judge.holdout(clause("accuracy", ">=", 0.89), measured(0.90))
     far = judge.holdout(clause("accuracy", ">=", 0.80), measured(0.90))
     assert (near.verdict, near.note, far.verdict, far.note) == ("MET", "margin within noise", "MET", "")
-    assert near.interval == (pytest.approx(0.88), pytest.approx(0.92))
+    assert near.interval == pytest.approx((0.88, 0.92))
 
 
 @pytest.mark.parametrize(("op", "wanted", "verdict"), [(">=", 0.885, "NOT MET"), (">=", 0.88, "MET")])

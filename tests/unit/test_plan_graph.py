@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.plan import Estimate, Range, ref, refs, resolve, total
+from tools.record import Json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -37,7 +38,7 @@ def test_a_reference_is_replaced_by_the_field_or_by_the_whole_result() -> None:
 
 
 def test_a_reference_that_came_out_of_a_result_is_data_and_not_followed() -> None:
-    results = {"x": {"text": ref("y", "secret")}, "y": {"secret": "s"}}
+    results: dict[str, Json] = {"x": {"text": ref("y", "secret")}, "y": {"secret": "s"}}
     assert resolve({"a": ref("x", "text")}, results) == {"a": {"$ref": "y.secret"}}
 
 
@@ -51,8 +52,7 @@ def test_a_missing_result_is_an_error_and_never_an_empty_value(missing: dict[str
 @settings(max_examples=60, deadline=None)
 def test_resolving_changes_nothing_but_references(value: Any) -> None:
     whole = {"v": value, "r": ref("x", "key")}
-    results = dict.fromkeys((s for s, _ in refs(whole)), None)
-    if set(results) != {"x"}:
+    if {source for source, _ in refs(whole)} != {"x"}:
         return  # the value happens to be a reference itself
     assert resolve(whole, {"x": {"key": 7}}) == {"v": value, "r": 7}
 

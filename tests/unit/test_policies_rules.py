@@ -28,9 +28,14 @@ def facts(**more: object) -> Facts:
     return Facts.model_validate(usual | more)
 
 
-SERVING = {"tool": "deploy_model", "args": {"endpoint": "shop", "replicas": 2}}
-IN_PRODUCTION = SERVING | {"environment": "production"}
-FOREIGN = {"tool": "release_resource", "effect": Effect.DESTROYS, "args": {"id": "shop"}, "mine": False}
+SERVING: dict[str, object] = {"tool": "deploy_model", "args": {"endpoint": "shop", "replicas": 2}}
+IN_PRODUCTION: dict[str, object] = SERVING | {"environment": "production"}
+FOREIGN: dict[str, object] = {
+    "tool": "release_resource",
+    "effect": Effect.DESTROYS,
+    "args": {"id": "shop"},
+    "mine": False,
+}
 
 CASES: list[tuple[str, str, dict[str, object]]] = [
     ("budget", "refused", {"cost_micro": 10 * USD + 1}),

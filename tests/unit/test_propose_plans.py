@@ -50,9 +50,7 @@ def parts(draw: st.DrawFn, index: int = 0) -> Part:
         "models": tuple(draw(st.lists(st.sampled_from(families), unique=True, max_size=2))),
         "search": draw(
             st.none()
-            | st.builds(
-                Search, method=st.sampled_from([None, "random"]), trials=st.sampled_from([None, 1, 2, 5, 40])
-            )
+            | st.builds(Search, method=st.sampled_from([None, "random"]), trials=st.sampled_from([None, 1, 2, 5, 40]))
         ),
         "prepare": draw(st.none() | st.just(Prepare(clean=("impute", "augment"), drop_columns=("id",)))),
         "split": draw(st.none() | st.just(Split(by="random", holdout=0.3))),
@@ -135,10 +133,11 @@ def _may_follow(what: str, started: list[str]) -> bool:
 def _result(plan: Plan, id_: str) -> Json:
     step = plan.step(id_)
     assert step is not None
-    return {
+    made: dict[str, Json] = {
         "register_model": {"version": "v1", "key": "models/m/v1", "digest": "d", "data": "requests/m", "label": "y"},
         "deploy_model": {"version": "v1", "endpoint": step.args.get("endpoint"), "incumbent": None, "url": "u"},
-    }.get(step.tool, {"key": "k"})
+    }
+    return made.get(step.tool, {"key": "k"})
 
 
 def ids(plan: Plan) -> list[str]:
@@ -240,9 +239,7 @@ def revised(what: str, results: dict[str, Json], seen: Survey) -> Plan:
     started = ids(before)[: ids(before).index("monitor-10") + 1]
     made = {i: _result(before, i) for i in started if i != "deploy"} | results
     change = Change.model_validate({"part": "model", "what": what})
-    return propose(
-        SERVING, seen, TERMS, before=before, started=frozenset(started), results=made, changes=(change,)
-    )
+    return propose(SERVING, seen, TERMS, before=before, started=frozenset(started), results=made, changes=(change,))
 
 
 def test_without_an_incumbent_a_bad_version_goes_with_its_endpoint() -> None:

@@ -44,8 +44,13 @@ def demands(reading: Reading, task: str, *, serves: bool) -> Demands:
     matched = pairs(reading, rest)
     kept = [p for p in matched if not _is_symptom(reading, p, task)]
     chosen = objective(reading, rest, {p.at for p in matched}, task)
-    places: list[tuple[int, Clause]] = [(p.at, _absolute(reading, p, task, serves=serves)) for p in kept]
+    places = [(p.at, _absolute(reading, p, task, serves=serves)) for p in kept]
     places += [(c.at, _relative(reading, c, task, serves=serves)) for c in compared]
+    places = [
+        (at, clause.model_copy(update={"class_": name}))
+        for at, clause in places
+        for name in scope.classes_of(reading, at)
+    ]
     places += _unnamed(reading, task)
     made = scope.with_confidence(reading, sorted(places, key=lambda place: place[0]), sure)
     made = scope.with_windows(reading, made, spans)
@@ -132,7 +137,7 @@ def _absolute(reading: Reading, pair: Pair, task: str, *, serves: bool) -> Claus
     op = _operator(pair, None if known is None else known.better, breach=breach and not _agrees(pair))
     return Clause.model_validate(
         {"id": "c", "metric": pair.name, "op": op, "value": pair.value, "abort": abort,
-         "where": _where(pair.name, task, serves=serves), "class": scope.class_of(reading, pair.at)}
+         "where": _where(pair.name, task, serves=serves)}
     )  # fmt: skip
 
 
@@ -153,7 +158,7 @@ def _relative(reading: Reading, compared: Comparison, task: str, *, serves: bool
     op = "<=" if known is not None and known.better == "min" else ">="
     return Clause.model_validate(
         {"id": "c", "metric": compared.name, "op": op, "value": None, "relative": compared.relative,
-         "where": _where(compared.name, task, serves=serves), "class": scope.class_of(reading, compared.at),
+         "where": _where(compared.name, task, serves=serves),
          "abort": change_rolls_back(reading, compared.at)}
     )  # fmt: skip
 

@@ -21,7 +21,9 @@ def label_columns(reading: Reading) -> list[int]:
     """Places of the names said to be the label, explicit statements only."""
     found: list[int] = []
     for at in reading.where("label"):
-        place = _after_cue(reading, at)
+        place = _subject(reading, at)
+        if place is None:
+            place = _after_cue(reading, at)
         if place is None:
             place = _before_cue(reading, at)
         if place is not None and place not in found:
@@ -78,6 +80,18 @@ def _after_cue(reading: Reading, cue: int) -> int | None:
             return None
         at += 1
     return None
+
+
+def _subject(reading: Reading, cue: int) -> int | None:
+    """`left 是标签`, `attrition is the label`: the name that the sentence says to be the label."""
+    at = cue - 1
+    while (entity := reading.get(at)) is not None and entity.text.lower() in ("the", "our", "my", "a"):
+        at -= 1
+    name = reading.get(at - 1)
+    if entity is None or name is None or entity.text.lower() not in ("is", "是", "作为", "为", "as"):
+        return None
+    named = name.kind in ("word", "quoted") or (name.kind == "term" and not name.means("label") and not _link(name))
+    return at - 1 if named and is_name(name) and name.text.lower() not in ("which", "that", "where", "what") else None
 
 
 def _noun(entity: Entity) -> bool:
@@ -238,6 +252,7 @@ def dropped(reading: Reading) -> list[int]:
     """Places of the columns to leave out."""
     found: list[int] = []
     for cue in reading.where("dropcol"):
+        found.extend(n for n in _dropped_before(reading, cue) if n not in found)
         at = cue + 1
         said = False
         while (entity := reading.get(at)) is not None and (
@@ -251,3 +266,29 @@ def dropped(reading: Reading) -> list[int]:
         if names and (said or closes or all(reading[n].quoted for n in names)):
             found.extend(names)
     return found
+
+
+def _dropped_before(reading: Reading, cue: int) -> list[int]:
+    """`employee_id 不要用`, `phone 和 email 两列去掉`: the names stand before the verb that closes the clause."""
+    after = reading.get(cue + 1)
+    if reading[cue].text.isascii() or (after is not None and after.kind != "punct" and after.text != "了"):
+        return []
+    at = cue - 1
+    while (entity := reading.get(at)) is not None and at > cue - 5 and _passed_over(entity):
+        at -= 1
+    names: list[int] = []
+    while (entity := reading.get(at)) is not None and entity.kind in ("word", "quoted"):
+        names.append(at)
+        joint = reading.get(at - 1)
+        if joint is None or not (joint.means("and") or joint.text == "、"):
+            break
+        at -= 2
+    return names[::-1]
+
+
+def _passed_over(entity: Entity) -> bool:
+    return (
+        entity.means("column")
+        or entity.means("filler")
+        or entity.text in ("这", "两", "几", "列", "都", "2", "3", "三")
+    )

@@ -29,11 +29,14 @@ def _without_origins(found: list[Entity]) -> list[Entity]:
         return list(found)
     gone: set[int] = set()
     for n in range(1, len(found) - 2):
-        if found[n].number is None or found[n - 1].text.lower() not in ("from", "从", "由"):
+        versions = found[n].kind == "version"
+        if (found[n].number is None and not versions) or found[n - 1].text.lower() not in ("from", "从", "由"):
             continue
-        for k in range(n + 1, min(n + 6, len(found) - 1)):
+        for k in range(n + 1, min(n + 7, len(found) - 1)):
             goal = found[k + 1]
             arrives = found[k].text.lower().endswith(("to", "到", "至")) and goal.number is not None
+            if versions and found[k].text.lower().endswith(("to", "到", "至")) and goal.kind == "version":
+                gone.update((n - 1, n))
             if arrives and (goal.dim == found[n].dim or not found[n].dim):
                 gone.update((n - 1, n))
     return [e for n, e in enumerate(found) if n not in gone]
@@ -82,8 +85,13 @@ def _sort(entity: Entity) -> str | None:
     return next((kind for kind in _VALUES if kind in entity.readings), None)
 
 
+_UNITS: Final = ("money", "duration", "replica", "trial")
+
+
 def _same(old: Entity, new: Entity) -> bool:
     kinds = {_sort(old), _sort(new)}
+    if _sort(new) == "number" and new.exact and _sort(old) in _UNITS:
+        return True  # `15 dollars, actually 25`
     return len(kinds) == 1 or kinds <= {"number", "percent", "points"} or kinds <= {"env", "strategy"}
 
 

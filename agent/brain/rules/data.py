@@ -28,6 +28,8 @@ def data_sets(reading: Reading, task: str) -> tuple[Data, ...]:
     roles = [_role(reading, n, uri, task, first=k == 0, several=len(found) > 1) for k, (n, uri) in enumerate(found)]
     label = _label(reading, [uri for _, uri in found], task)
     time = _first(reading, "column", "date")
+    if time is None and task == "forecasting":
+        time = _worded(reading, ("时间", "日期", "time", "date", "timestamp"))
     series = _series(reading, task)
     sets: dict[str, Data] = {}
     labelled = False
@@ -120,18 +122,21 @@ def _label(reading: Reading, uris: list[str], task: str) -> str | None:
 def _for_name(reading: Reading) -> int | None:
     """`on bikes.csv for `count``, `for column tier`, `a model for load_mw`."""
     for at, entity in enumerate(reading.entities):
-        if entity.text.lower() not in ("for", "column", "列"):
+        if entity.text.lower() not in ("for", *_COLUMN):
             continue
         after = reading.get(at + 1)
         if after is None or not columns.is_name(after) or after.means("labelverb") or after.means("dataword"):
             continue
-        if entity.text.lower() in ("column", "列") and _introduces(reading, at):
+        if entity.text.lower() in _COLUMN and _introduces(reading, at):
             return at + 1
         before = reading.get(at - 1)
         from_data = before is not None and before.kind == "data"
         if entity.text == "for" and (after.quoted or "_" in after.text or (from_data and _lone(reading, at + 1))):
             return at + 1
     return None
+
+
+_COLUMN: Final = ("column", "col", "field", "variable", "列", "字段")
 
 
 def _introduces(reading: Reading, at: int) -> bool:
@@ -157,10 +162,24 @@ def _first(reading: Reading, kind: str, value: str) -> str | None:
     return reading[places[0]].text
 
 
+def _worded(reading: Reading, cues: tuple[str, ...], closing: tuple[str, ...] = ()) -> str | None:
+    """`时间 day`, `按 sku 分别预测`: a plain word behind the cue, and the closing word if there must be one."""
+    for at, entity in enumerate(reading.entities):
+        name, after = reading.get(at + 1), reading.get(at + 2)
+        if entity.text.lower() not in cues or name is None or name.kind not in ("word", "quoted", "term"):
+            continue
+        closed = after is None or after.kind == "punct" if not closing else after is not None and after.text in closing
+        if closed and columns.is_name(name) and reading.free(at + 1):
+            reading.claim(at + 1)
+            return name.text
+    return None
+
+
 def _series(reading: Reading, task: str) -> str | None:
     if task != "forecasting":
         return None
-    return _first(reading, "column", "id")
+    named = _first(reading, "column", "id")
+    return named if named is not None else _worded(reading, ("按", "by"), closing=("分别", "各自", "separately", "逐个"))
 
 
 def _role(reading: Reading, at: int, uri: str, task: str, *, first: bool, several: bool) -> Role:
@@ -177,7 +196,7 @@ def _role(reading: Reading, at: int, uri: str, task: str, *, first: bool, severa
         return "holdout"
     if re.search(r"unlabel", name):
         return "unlabelled"
-    if (not first or several) and re.match(r"(?:test|holdout|eval)\b|(?:test|holdout|eval)[._-]", name):
+    if (not first or several) and re.match(r"(?:test|holdout|eval|valid|validation|val)(?:\b|[._-])", name):
         return "holdout"
     return "train"
 
@@ -191,6 +210,10 @@ def _says_holdout(reading: Reading, at: int) -> bool:
             return True
     after = [reading.get(n) for n in range(at + 1, at + 4)]
     texts = [e.text.lower() for e in after if e is not None]
+    if texts and (texts[0].startswith(("测试", "验证", "评估", "做测试", "做验证", "留作测试"))):
+        return True
+    if texts[:1] == ["for"] and any(t in ("testing", "validation", "evaluation", "test") for t in texts[1:]):
+        return True
     return (
         bool(texts)
         and texts[0] in ("as", "is", "作为", "做", "作", "为", "是")

@@ -78,6 +78,10 @@ def _special(reading: Reading, said: set[str], narrow: str | None) -> str | None
     for kind in _KINDS[:3]:
         if kind in said and not (kind == "text-classification" and _tabular(reading)):
             return kind
+    hub = {_HUB_TASKS.get(reading[n].readings["hub"], "") for n in reading.where("hub")} - {""}
+    hub |= {kind for n in reading.kinds("data") if (kind := _HUB_TASKS.get(reading[n].text.removeprefix("hf:"), ""))}
+    if len(hub) == 1:
+        return hub.pop()
     checkpoints = [reading[n].text for n in reading.kinds("checkpoint")]
     if any(_VISION.match(c) for c in checkpoints) or _pictures(reading):
         return "image-classification"
@@ -91,6 +95,15 @@ def _special(reading: Reading, said: set[str], narrow: str | None) -> str | None
         if kind in said and not (kind == "clustering" and "classification" in said):
             return kind
     return None
+
+
+_HUB_TASKS: Final = {
+    "conll2003": "token-classification", "imdb": "text-classification", "ag_news": "text-classification",
+    "sst2": "text-classification", "emotion": "text-classification", "yelp_polarity": "text-classification",
+    "dbpedia_14": "text-classification", "mnist": "image-classification", "fashion_mnist": "image-classification",
+    "cifar10": "image-classification", "cifar100": "image-classification", "food101": "image-classification",
+    "wikitext": "causal-lm", "tatsu-lab/alpaca": "causal-lm",
+}  # fmt: skip
 
 
 def _tabular(reading: Reading) -> bool:

@@ -138,6 +138,8 @@ def _limits(reading: Reading, at: int) -> bool:
     titled = reading.get(at - 2)
     if before is not None and before.text == ":" and titled is not None and titled.means("deadline"):
         return True
+    if _alone(reading, at):
+        return True
     compared = reading.near(at, "cmp", before=3, after=2)
     if compared is not None:
         return True
@@ -149,6 +151,14 @@ def _limits(reading: Reading, at: int) -> bool:
         or not reading[cue].text.isascii()
         or reading[cue].text.lower() in ("deadline", "limit", "time limit", "tops")
     )
+
+
+def _alone(reading: Reading, at: int) -> bool:
+    """`$8, 3 hours.`: a span that is a clause of its own limits a training; beside a rollout it may be a hold."""
+    lone = all(n == at or reading[n].kind == "punct" for n in reading.in_clause(at))
+    trains = bool(reading.kinds("data")) or bool(reading.where("act", "train"))
+    before = reading.get(at - 1)
+    return lone and trains and not reading.where("strategy") and before is not None and before.text in ",;.。"
 
 
 def _in_time(reading: Reading, at: int) -> bool:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.brain.rules.lexicon import lexicon
 from agent.brain.rules.measures import Mention
 from agent.brain.rules.reading import Reading
 from agent.contract import Objective
 from tools.metrics import metric
+
+
+_DECIDES: Final = (
+    "为准", "为指标", "作为指标", "优化", "说了算", "decides", "wins", "counts", "matters", "is decisive", "is the criterion",
+    "is what counts", "is what matters", "is what we care about", "decides it",
+)  # fmt: skip
+_WHO: Final = {"低": "min", "小": "min", "高": "max", "大": "max", "好": "max"}
 
 
 def objective(reading: Reading, found: list[Mention], matched: set[int], task: str) -> Objective | None:
@@ -25,6 +34,10 @@ def objective(reading: Reading, found: list[Mention], matched: set[int], task: s
 def _best(reading: Reading, at: int) -> str | None:
     """`lowest RMSE`, `MAE 最小`: not when a figure follows, for then it is a comparator."""
     known = metric(reading[at].readings.get("metric", ""))
+    told = reading.get(at + 1)
+    asked = any(reading[n].text.startswith(("谁", "哪")) for n in reading.in_clause(at))
+    if told is not None and told.text[:1] in _WHO and (asked or told.text[1:2] in ("者", "的")):
+        return _WHO[told.text[:1]] if told.text[:1] != "好" or known is None else known.better
     for n in (at - 1, at - 2, at + 1):
         entity, after = reading.get(n), reading.get(n + 1)
         if entity is None or not entity.means("best") or reading.clause(n) != reading.clause(at):
@@ -58,4 +71,4 @@ def _optimised(reading: Reading, at: int, *, weak: bool) -> bool:
         if not any(k in entity.readings for k in ("filler", "article", "det")):
             return False
     after = reading.get(at + 1)
-    return after is not None and after.text in ("为准", "为指标", "作为指标", "优化")
+    return after is not None and after.text.lower() in _DECIDES

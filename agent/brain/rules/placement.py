@@ -96,6 +96,12 @@ def _count(reading: Reading, at: int) -> int | None:
     if after is not None and after.text.lower() in ("x", "×", "*") and second is not None and second.number:
         reading.claim(at + 2)
         return int(second.number)
+    if after is not None and second is not None and second.text in ("张", "块", "个", "卡") and after.number:
+        reading.claim(at + 1)
+        return int(after.number)
+    if after is not None and after.dim == "gpu" and after.number:
+        reading.claim(at + 1)
+        return int(after.number)
     match = re.fullmatch(r"[x×](\d+)", after.text.lower()) if after is not None else None
     return int(match.group(1)) if match else None
 
@@ -110,15 +116,28 @@ def _sizes(reading: Reading) -> dict[str, float]:
         cue = reading.near(at, "memoryword", before=3, after=3)
         device = reading.near(at, "gpuword", "gpu", before=3, after=1)
         on_gpu = (cue is not None and reading[cue].means("memoryword", "gpu")) or (device is not None and device < at)
-        if cue is None and not on_gpu:
+        if cue is None and not on_gpu and not _beside_cpus(reading, at):
             continue
         reading.claim(at)
         found.setdefault("gpu_memory_gb" if on_gpu else "memory_gb", reading[at].number or 0.0)
     return found
 
 
+def _beside_cpus(reading: Reading, at: int) -> bool:
+    """`2 vCPUs and 4 GiB each`, `4 核 8G`: memory without its name."""
+    cores = any(reading[n].dim == "cpu" for n in range(max(0, at - 3), min(at + 4, len(reading))))
+    after = reading.get(at + 1)
+    return cores or (after is not None and after.text.lower() in ("each", "per replica", "per pod", "apiece"))
+
+
+_SPOTTING: Final = ("to", "that", "which", "who", "can", "will", "could")
+
+
 def _spot(reading: Reading) -> bool | None:
     for at in reading.where("spot"):
+        before = reading.get(at - 1)
+        if reading[at].text.lower() == "spot" and before is not None and before.text.lower() in _SPOTTING:
+            continue  # `to spot phishing`
         if reading[at].means("spot", "ondemand"):
             return False if not reading.negated(at) else None
         negated = reading.negated(at)
@@ -134,7 +153,7 @@ def _environment(reading: Reading) -> str | None:
         after = reading.get(at + 1)
         about_data = after is not None and after.means("dataword")
         name = reading[at].readings["env"]
-        if name == "live" or about_data or _ruled_out_there(reading, at):
+        if name == "live" or about_data or _ruled_out_there(reading, at) or _compared_with(reading, at):
             continue
         found.append(name)
     if found:
@@ -186,10 +205,18 @@ def _constraints(reading: Reading) -> list[str]:
 
 def _ruled_out_there(reading: Reading, at: int) -> bool:
     """`do not touch production`, `do not promote to production`."""
+    if _compared_with(reading, at):
+        return False
     if reading.negated(at) == "hard":
         return True
     verb = reading.near(at, "act", "deploy", before=4, after=3)
     return verb is not None and reading.negated(verb) == "hard"
+
+
+def _compared_with(reading: Reading, at: int) -> bool:
+    """`不能比线上低`: what runs there is a yardstick."""
+    before = reading.get(at - 1)
+    return before is not None and before.text.lower() in ("比", "than", "较", "跟", "相比")
 
 
 def _ruled_out_at(reading: Reading, verb: int) -> bool:

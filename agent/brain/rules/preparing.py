@@ -32,9 +32,20 @@ def _in_cleaning(reading: Reading, at: int, task: str) -> bool:
     """`scale` is cleaning when it stands among cleaning or before columns, never beside replicas."""
     if task in ("scale", "deploy", "watch", "rollback") or reading.sentence_has(at, "replicas"):
         return False
+    if reading[at].readings["cleanlist"] != "scale":
+        return _in_list(reading, at)
     others = [n for n in reading.in_sentence(at) if n != at and reading[n].means("clean")]
     after = reading.get(at + 1)
     return bool(others) or (after is not None and (after.means("column") or after.kind == "data"))
+
+
+def _in_list(reading: Reading, at: int) -> bool:
+    """`drop empty rows and duplicates`: the verb of the first reaches to the second."""
+    joint, head = reading.get(at - 1), reading.get(at - 2)
+    if joint is None or head is None or not (joint.means("and") or joint.text == ","):
+        return False
+    dropping = ("drop", "remov", "discard", "delet", "删", "去", "剔", "丢")
+    return head.means("clean") and head.text.lower().startswith(dropping)
 
 
 def _joins(reading: Reading) -> list[Join]:
@@ -106,7 +117,11 @@ def _time_column(reading: Reading) -> str | None:
     for at, entity in enumerate(reading.entities):
         name = reading.get(at + 1)
         cued = entity.text.lower() in ("by", "on", "按", "根据", "以") and name is not None and columns.is_name(name)
-        if cued and name is not None and re.search(r"date|time|day|week|month|year|_at$|_ts$|^ts$|^ds$|^dt$", name.text):
+        if (
+            cued
+            and name is not None
+            and re.search(r"date|time|day|week|month|year|_at$|_ts$|^ts$|^ds$|^dt$", name.text)
+        ):
             return name.text if name.kind in ("word", "quoted") else None
     return None
 
@@ -152,6 +167,10 @@ def _share(reading: Reading) -> float | None:
     pair = re.search(r"\b(\d{2})\s?[/:]\s?(\d{2})\s+(?:train|split|random|stratified|holdout)", reading.text)
     if pair and int(pair.group(1)) + int(pair.group(2)) == 100:
         return int(pair.group(2)) / 100
+    loose = re.search(r"(?<![\d.])(\d{1,2})\s?[/:]\s?(\d{1,2})(?![\d.%])", reading.text)
+    told = reading.where("split") or reading.where("holdshare") or re.search(r"split|切分|划分|拆分", reading.text.lower())
+    if loose and told and (whole := int(loose.group(1)) + int(loose.group(2))) in (10, 100):
+        return int(loose.group(2)) / whole
     for at in reading.dims("percent"):
         cue = reading.near(at, "holdshare", before=4, after=4)
         if cue is None or any(reading[n].means("metric") for n in range(min(at, cue), max(at, cue))):

@@ -231,6 +231,9 @@ def _clock_seconds(text: str) -> float:
 
 def _with_meridiem(clock: Entity, before: list[Entity]) -> Entity:
     near = before[-1] if before else None
+    night = near is not None and near.text.lower() in ("今晚", "明晚", "晚上", "今天晚上", "半夜", "tonight")
+    if night and clock.number == 12 * 3600:
+        return replace(clock, number=24 * 3600.0)
     if near is not None and near.means("meridiem", "pm") and (clock.number or 0) <= 12 * 3600:
         return replace(clock, number=(clock.number or 0.0) % (12 * 3600) + 12 * 3600)
     return clock

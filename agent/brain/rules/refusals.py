@@ -16,7 +16,7 @@ _FORBIDDEN: Final = ("touch", "order")
 
 def refusal(reading: Reading) -> Refusal | None:
     """Why the goal is refused; None if it is not."""
-    return _against_rules(reading) or _secrets(reading) or _system(reading) or _foreign(reading)
+    return _against_rules(reading) or _secrets(reading) or _system(reading) or _foreign(reading) or _alien(reading)
 
 
 def _spoken(reading: Reading, kind: str) -> list[int]:
@@ -24,6 +24,9 @@ def _spoken(reading: Reading, kind: str) -> list[int]:
 
 
 def _against_rules(reading: Reading) -> Refusal | None:
+    if _spoken(reading, "norules"):
+        reason = "The goal says that no rules apply; rules are changed by the operator, not by a goal."
+        return Refusal(reason=reason, rule="ignore_rules")
     for at in _spoken(reading, "order"):
         if reading.negated(at) and "遵守" not in reading[at].text:
             continue
@@ -74,3 +77,25 @@ def _foreign(reading: Reading) -> Refusal | None:
         return None
     reason = f"`{reading[at].text}` is no machine-learning work; a goal names a model to train, serve, watch or repair."
     return Refusal(reason=reason, rule="not_ml")
+
+
+_TRADE: Final = (
+    *_OURS, "ml", "act", "data", "env", "strategy", "backend", "family", "split", "clean", "vague", "dataword", "column",
+    "instance", "spot", "traffic", "retrain_on", "namespace", "budget", "correction",
+)  # fmt: skip
+_THINGS: Final = ("data", "artefact", "version", "model_file", "checkpoint", "command", "program", "quoted", "instance")
+
+
+def _alien(reading: Reading) -> Refusal | None:
+    """Several words, and not one of them of the trade: `write my letter of resignation`."""
+    if reading.kinds(*_THINGS) or any(kind in e.readings for e in reading.entities for kind in _TRADE):
+        return None
+    words = [e for e in reading.entities if (e.kind == "word" and "-" not in e.text) or e.kind == "han"]
+    said = sum(len(e.text) if e.kind == "han" else 3 for e in words)
+    if said < _ENOUGH:
+        return None
+    reason = "The goal is no machine-learning work; a goal names a model to train, serve, watch or repair."
+    return Refusal(reason=reason, rule="not_ml")
+
+
+_ENOUGH: Final = 4

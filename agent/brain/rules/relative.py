@@ -40,7 +40,8 @@ def _compared(reading: Reading, mention: Mention, found: list[Mention]) -> Compa
     slips = (steady and not _same(reading, mention)) or _breaks(reading, mention)
     if figure is None and _has_threshold(reading, mention, found):
         return None
-    if figure is not None and (to is not None or steady or reading[figure].dim == "points"):
+    said = figure is not None and (reading[figure].dim == "points" or _before_compar(reading, figure))
+    if figure is not None and (to is not None or steady or said):
         reading.claim(figure)
         relative = _with_delta(reading, mention, figure, to, slips=slips)
     elif steady or (to is not None and figure is None and _against(reading, mention, found)):
@@ -80,6 +81,9 @@ def _delta(reading: Reading, mention: Mention, found: list[Mention]) -> int | No
         near = not own or reading.clause(n) == reading.clause(mention.at)
         if reading[n].dim == "points" and reading.free(n) and near and not _is_time(reading, n):
             return n
+    lower = next((n for n in scope if reading[n].dim == "percent" and reading.free(n) and _before_compar(reading, n)), None)
+    if lower is not None:
+        return lower  # `its MAE is 5 % lower`
     if _comparand(reading, mention, found) is None and not _drop_by(reading, scope):
         return None
     figures = (n for n in scope if reading[n].kind in ("quantity", "number") and reading[n].dim in ("percent", ""))
@@ -88,6 +92,11 @@ def _delta(reading: Reading, mention: Mention, found: list[Mention]) -> int | No
 
 def _is_time(reading: Reading, at: int) -> bool:
     return reading.near(at, "day") is not None and reading[at].text.endswith("点")
+
+
+def _before_compar(reading: Reading, at: int) -> bool:
+    after = reading.get(at + 1)
+    return after is not None and after.means("compar") and not after.means("cmp") and after.text.isascii()
 
 
 def _beside_comparative(reading: Reading, at: int) -> bool:
@@ -119,7 +128,7 @@ def _comparand(reading: Reading, mention: Mention, found: list[Mention]) -> int 
 
 def _than_existing(reading: Reading, at: int) -> bool:
     """`比线上的 ltv 模型`, `than the churn model in production`: what runs, told by its name."""
-    if reading[at].text.lower() not in ("比", "than", "较", "相比", "vs"):
+    if reading[at].text.lower() not in ("比", "than", "较", "相比"):
         return False
     for n in range(at + 1, min(at + 7, len(reading))):
         entity = reading[n]

@@ -86,14 +86,16 @@ def _rising(reading: Reading, at: int) -> list[int]:
     gap = 0
     for n in range(at, len(reading)):
         entity = reading[n]
-        value = _percent(entity) if reading.free(n) else None
+        after = reading.get(n + 1)
+        compares = after is not None and after.means("compar") and not after.means("cmp") and n + 1 < len(reading)
+        value = _percent(entity) if reading.free(n) and not compares else None
         if value is not None and value > last:
             run, last, gap = [*run, n], value, 0
             continue
         if not run or value is not None or entity.means("metric") or entity.means("cond"):
             break
         gap += 0 if entity.text in _SEPARATORS or any(k in entity.readings for k in _BETWEEN) else 1
-        if gap > 3 or (entity.kind == "punct" and entity.text in ".。!?"):
+        if gap > 3 or (entity.kind == "punct" and entity.text in ".。!?;"):
             break
     return run
 
@@ -117,15 +119,26 @@ def _hold(reading: Reading, strategy: str | None, steps: tuple[float, ...]) -> f
         if before is not None and before.means("lease"):
             continue
         every = before is not None and before.means("every", "unit")
-        step = reading.near(at, "step", before=4, after=3) is not None
+        cue = reading.near(at, "step", before=4, after=3)
+        step = cue is not None and not _watches_thing(reading, cue, strategy, steps)
         shadow = strategy == "shadow" and any(reading[n].means("strategy", "shadow") for n in reading.in_sentence(at))
-        listed = bool(steps) and before is not None and before.text.lower() in ("for", "every")
+        lone = all(n == at or reading[n].kind == "punct" for n in reading.in_clause(at))
+        listed = bool(steps) and before is not None and (before.text.lower() in ("for", "every") or lone)
         if every and not steps and strategy != "canary":
             continue
         if (every or step or shadow or listed) and not _is_deadline(reading, at):
             reading.claim(at)
             return reading[at].number
     return None
+
+
+def _watches_thing(reading: Reading, cue: int, strategy: str | None, steps: tuple[float, ...]) -> bool:
+    """`then watch it for two days` is upkeep, `watch each step for ten minutes` is not."""
+    after = reading.get(cue + 1)
+    if not reading[cue].means("act", "watch") or after is None:
+        return False
+    thing = after.text.lower() in ("it", "them", "他", "它") or after.means("noun") or after.kind == "quoted"
+    return thing or (not steps and strategy not in ("canary", "shadow"))
 
 
 def _is_deadline(reading: Reading, at: int) -> bool:
@@ -136,10 +149,16 @@ def _is_deadline(reading: Reading, at: int) -> bool:
 def _lease(reading: Reading) -> float | None:
     for at in reading.dims("duration"):
         cue = reading.near(at, "lease", before=5, after=2)
-        if cue is not None and (cue < at or reading[cue].text in ("后下线", "后关闭", "lease")):
+        after = [n for n in reading.in_sentence(at) if at < n <= at + 6]
+        taken_down = any(reading[n].text.lower() in _TAKEN_DOWN for n in after) and not reading.sentence_has(at, "metric")
+        ends = cue is not None and (cue < at or reading[cue].text.startswith("后") or reading[cue].text == "lease")
+        if ends or (taken_down and any(reading[n].text.lower() == "then" for n in after)):
             reading.claim(at)
             return reading[at].number
     return None
+
+
+_TAKEN_DOWN: Final = ("take it down", "shut it down", "tear it down", "remove it", "remove", "delete", "shut", "tear")
 
 
 def _replicas(reading: Reading) -> dict[str, int]:

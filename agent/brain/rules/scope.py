@@ -12,6 +12,40 @@ _VALUES: Final = ("yes", "no", "true", "false", "positive")
 _POINTERS: Final = ("each", "every", "per", "对", "该", "每", "各", "这", "几", "多", "哪", "某")
 
 
+_PER_CLASS: Final = ("precision", "recall", "f1", "roc_auc", "pr_auc")
+
+
+def classes_of(reading: Reading, at: int) -> list[str | None]:
+    """The classes a metric is about, or None alone: `recall for 'gold' and 'silver'`, `类别 a 和 b 的召回率`."""
+    one = class_of(reading, at)
+    if reading[at].readings.get("metric") not in _PER_CLASS:
+        return [one]
+    named = (
+        [n for n in reading.in_clause(at) if reading[n].text == one and n != at] if one else _for_quoted(reading, at)
+    )
+    if not named:
+        return [one]
+    found = [named[0]]
+    while (joint := reading.get(found[-1] + 1)) is not None and (joint.means("and") or joint.text == "、"):
+        after = reading.get(found[-1] + 2)
+        if after is None or after.kind != reading[found[0]].kind or after.means("metric"):
+            break
+        found.append(found[-1] + 2)
+    return [reading[n].text for n in found]
+
+
+def _for_quoted(reading: Reading, at: int) -> list[int]:
+    """`recall at least 0.7 for both 'gold' and 'silver'`: quoted names that are nothing else."""
+    for n in range(at + 1, min(at + 9, len(reading))):
+        entity, before, second = reading[n], reading.get(n - 1), reading.get(n - 2)
+        if entity.kind == "punct" or entity.means("metric"):
+            return []
+        cues = [e.text.lower() for e in (before, second) if e is not None]
+        if entity.kind == "quoted" and reading.free(n):
+            return [n] if cues and ("for" in cues or "on" in cues or "of" in cues) else []
+    return []
+
+
 def class_of(reading: Reading, at: int) -> str | None:
     """The class a metric is about: `recall[fraud]`, `recall for class yes`, `fraud 类的召回率`."""
     opening, name, closing = (reading.get(at + k) for k in (1, 2, 3))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.brain.rules.reading import Reading
 from agent.contract import Search
+
+_WORDS: Final = {
+    "random": "random", "grid": "grid", "bayes": "tpe", "tpe": "tpe", "optuna": "tpe",
+    "随机": "random", "网格": "grid", "贝叶斯": "tpe",
+}  # fmt: skip
 
 
 def search(reading: Reading) -> Search | None:
@@ -12,7 +19,23 @@ def search(reading: Reading) -> Search | None:
     trials: int | None = None
     for at in reading.dims("trial"):
         reading.claim(at)
+        said = reading.text[reading[at].start : reading[at].end].lower()
+        methods += [method for word, method in _WORDS.items() if word in said]  # `30 random trials`
         trials = trials or int(reading[at].number or 0) or None
+    if trials is None:
+        trials = _times(reading)
     if not methods and trials is None:
         return None
     return Search.model_validate({"method": methods[0] if methods else None, "trials": trials})
+
+
+def _times(reading: Reading) -> int | None:
+    """`贝叶斯搜索 40 次`: how often, in the clause of the search."""
+    for cue in reading.where("search"):
+        for n in reading.in_clause(cue):
+            after = reading.get(n + 1)
+            counted = after is not None and after.text in ("次", "组", "轮")
+            if counted and reading[n].kind == "number" and reading.free(n) and (reading[n].number or 0) >= 1:
+                reading.claim(n)
+                return int(reading[n].number or 0)
+    return None

@@ -42,9 +42,16 @@ def subject(reading: Reading, task: str, *, models: bool) -> Subject:
         return Subject(target=target, subject=target or _topic(reading), source_models=())
     name = _thing_name(reading, artefacts, task)
     version = _version(reading)
+    versions = list(dict.fromkeys(reading[n].text for n in reading.kinds("version")))
     sources = list(dict.fromkeys([*artefacts, *files]))
     if not artefacts and version and name and task in ("deploy", "rollback", "evaluate", "scale", "watch"):
         sources = [f"{name}:{version}"]
+    if task == "rollback" and artefacts and reading.kinds("version") and reading.kinds("version")[-1] > reading.kinds("artefact")[0]:
+        sources = [f"{name}:{versions[-1]}"]
+    if task == "rollback" and len(artefacts) > 1:
+        sources = [artefacts[-1]]
+    if task == "compare" and not artefacts and len(versions) > 1 and name:
+        sources = [f"{name}:{v}" for v in versions]
     if task in ("diagnose", "scale", "watch", "cleanup", "estimate"):
         sources = []
     return Subject(target=name, subject=name, source_models=tuple(sources))
@@ -56,6 +63,9 @@ def families(reading: Reading) -> tuple[str, ...]:
     for n, entity in enumerate(reading.entities):
         if reading.negated(n) or not reading.free(n):
             continue
+        after = reading.get(n + 1)
+        if entity.text.lower() == "lr" and after is not None and (after.number is not None or after.text == "="):
+            continue  # a learning rate
         if entity.means("family"):
             found.append(entity.readings["family"])
         elif entity.kind == "checkpoint":
@@ -146,6 +156,9 @@ def _beside_noun(reading: Reading, *, trained: bool) -> str | None:
     for at in reading.where("noun"):
         for n in (at + 1, at - 1):
             entity = reading.get(n)
+            shaped = n == at + 1 and trained and entity is not None and entity.kind == "word"
+            if shaped and entity is not None and "-" in entity.text and _SHAPED.match(entity.text) and reading.free(n):
+                return entity.text
             if entity is not None and entity.kind == "quoted" and reading.free(n) and _NAME.match(entity.text):
                 return entity.text
     if trained:
@@ -163,6 +176,9 @@ def _trained_name(reading: Reading) -> str | None:
         hyphened = after.kind == "word" and "-" in after.text and second is not None and second.means("from")
         if quoted or hyphened:
             return after.text
+        again = _retrained(reading, at) if reading[at].means("act", "retrain") else None
+        if again is not None:
+            return again
         existing = reading[at].means("act", "retrain") or after.text.lower() in ("our", "my")
         third = reading.get(at + 3)
         if (
@@ -176,6 +192,18 @@ def _trained_name(reading: Reading) -> str | None:
             return second.text
         if existing and _plain(after) and after.kind in ("word", "quoted"):
             return after.text
+    return None
+
+
+def _retrained(reading: Reading, verb: int) -> str | None:
+    """`重训一次 demand 模型`, `retrain once more the demand model`."""
+    for n in range(verb + 1, min(verb + 6, len(reading) - 1)):
+        entity = reading[n]
+        if entity.kind in ("punct", "data"):
+            return None
+        named = entity.kind in ("word", "quoted") or (entity.kind == "term" and _weakly_known(entity))
+        if named and _plain(entity) and reading[n + 1].means("noun"):
+            return entity.text
     return None
 
 
@@ -200,9 +228,19 @@ def _opening(reading: Reading) -> str | None:
     return first.text if named and first.text.islower() else None
 
 
+_KINDS_OF: Final = ("model", "filter", "classifier", "analysis", "detection", "detector", "forecasting", "prediction")
+_NO_TOPICS: Final = (
+    "text", "image", "document", "binary", "tabular", "classification", "regression", "language", "recommendation",
+    "recommender", "forecasting", "clustering", "chat", "generative", "ner", "predict", "causal", "series", "gradient",
+)  # fmt: skip
+
+
 def _topic(reading: Reading) -> str | None:
     """`a churn classifier`, `流失预测模型`: what the model is about."""
     for at in (*reading.where("noun", "model"), *reading.where("task")):
+        words = reading[at].text.lower().split()
+        if len(words) == 2 and words[1] in _KINDS_OF and words[0] not in _NO_TOPICS:
+            return words[0]
         for n in (at - 1, at - 2):
             entity = reading.get(n)
             if entity is None or reading.clause(n) != reading.clause(at):
@@ -217,6 +255,9 @@ def _topic(reading: Reading) -> str | None:
 
 
 def _thing_name(reading: Reading, artefacts: list[str], task: str) -> str | None:
+    served = _served_as(reading) if task == "deploy" else None
+    if served is not None:
+        return served
     if artefacts and task not in ("compare",):
         return re.split(r"[:@]", artefacts[0])[0]
     if artefacts:
@@ -233,13 +274,17 @@ def _thing_name(reading: Reading, artefacts: list[str], task: str) -> str | None
     return None
 
 
+_SUBJECTS: Final = frozenset(("task", "topic", "textual", "visual", "numeric", "noun", "ml", "label", "custom"))
 _SHAPED: Final = re.compile(r"^[a-z][a-z0-9]*(?:[-_.][a-z0-9]+)+$|^[a-z]+\d+$")
 
 
 def _shaped_name(reading: Reading) -> str | None:
     """A word written as only names are: `nightly-churn`, `ranker_v2`."""
-    for n in reading.kinds("word", free=True):
-        if _SHAPED.match(reading[n].text) and _plain(reading[n]) and reading.near(n, "namespace", before=2) is None:
+    for n in reading.kinds("word", "term", free=True):
+        if not set(reading[n].readings) <= _SUBJECTS:
+            continue
+        plain = _plain(reading[n]) or reading[n].means("noun")
+        if _SHAPED.match(reading[n].text) and plain and reading.near(n, "namespace", before=2) is None:
             return reading[n].text
     return None
 
@@ -294,7 +339,9 @@ def _object_name(reading: Reading) -> str | None:
             after = reading.get(n)
             if after is None or after.kind == "punct":
                 break
-            if after.kind in ("word", "quoted") and _plain(after) and reading.free(n):
+            if after.kind in ("word", "quoted", "checkpoint") and _plain(after) and reading.free(n):
+                return after.text
+            if after.kind == "term" and set(after.readings) <= _SUBJECTS and _SHAPED.match(after.text) and reading.free(n):
                 return after.text
             passes = any(
                 k in after.readings for k in ("det", "article", "comparand", "env", "filler", "act", "strategy")
@@ -336,7 +383,8 @@ def _version_name(reading: Reading) -> str | None:
 def _version(reading: Reading) -> str | None:
     for at in reading.kinds("version"):
         return reading[at].text
-    for at in reading.where("version", "word"):
+    spelled = [n for n in range(len(reading)) if reading[n].text.lower().endswith(("version", "版本"))]
+    for at in (*reading.where("version", "word"), *spelled):
         for n in (at + 1, at - 1):
             entity = reading.get(n)
             if entity is not None and entity.kind == "number" and entity.exact and reading.free(n):

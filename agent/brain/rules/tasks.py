@@ -72,6 +72,8 @@ def _verbless(reading: Reading) -> Intent:
         return Intent(task="prepare", serves=False)
     if (reading.where("strategy") or reading.where("traffic")) and _versioned(reading):
         return Intent(task="deploy", serves=True)
+    if reading.where("symptom") and not reading.where("cmp") and (_measured_live(reading) or reading.where("noun")):
+        return Intent(task="diagnose", serves=False)
     if (reading.where("check") and reading.where("every")) or _live(reading):
         return Intent(task="watch", serves=False)
     return Intent(task=None, serves=False)
@@ -188,11 +190,18 @@ def _counts(reading: Reading) -> bool:
     return bool(reading.where("replicas") or reading.dims("replica", free=False))
 
 
+def _measured_live(reading: Reading) -> bool:
+    metrics = [metric(reading[n].readings["metric"]) for n in reading.where("metric")]
+    return any(m is not None and m.where == "live" for m in metrics)
+
+
 def _live(reading: Reading) -> bool:
     """A demand on a named thing that runs, without a verb: it is to be kept."""
-    metrics = [metric(reading[n].readings["metric"]) for n in reading.where("metric")]
-    live = any(m is not None and m.where == "live" for m in metrics)
-    return live and bool(reading.kinds("quoted") or reading.where("noun", "endpoint")) and bool(reading.where("cmp"))
+    return (
+        _measured_live(reading)
+        and bool(reading.kinds("quoted") or reading.where("noun", "endpoint"))
+        and bool(reading.where("cmp"))
+    )
 
 
 def _opens_clause(reading: Reading, at: int) -> bool:

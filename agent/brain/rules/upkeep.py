@@ -21,7 +21,8 @@ def rhythm(reading: Reading, task: str, *, serves: bool) -> Rhythm:
     """Claims the durations of watching; to be called before metrics are aligned."""
     seen = [n for n in reading.where("act", "watch") if not reading.negated(n) and not _watches_step(reading, n)]
     again = [n for n in reading.where("act", "retrain") if not reading.negated(n)]
-    if task != "watch" and not (seen and serves) and not (again and (serves or _rhythmic(reading, again))):
+    checked = bool(reading.where("check") and reading.where("every"))
+    if task != "watch" and not (seen and serves) and not (again and (serves or checked or _rhythmic(reading, again))):
         return Rhythm(watches=False)
     return Rhythm(watches=True, every_s=_every(reading), for_s=_lasting(reading))
 

@@ -188,7 +188,8 @@ def _train(state: State, spec: JobSpec, seconds: float) -> tuple[TrainResult, Tr
     rng = state.draw("train", args.family, str(args.seed))
     history = learning.search(world.learners.get(args.family, world.learner), _trials(world, args), rng)
     quality, scale = history[-1], world.table.label_scale
-    model = {"model.json": json.dumps({"family": args.family, "quality": quality, "args": spec.args}).encode()}
+    card = {"family": args.family, "label": args.label, "quality": quality, "args": spec.args}
+    model = {"model.json": json.dumps(card).encode()}
     state.quality[digest_of(model)] = quality
     wanted = tuple(dict.fromkeys((*args.measures, Measure(metric=args.metric, of=args.metric_class))))
 
