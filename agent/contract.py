@@ -142,6 +142,7 @@ class Upkeep(Record):
     for_s: float | None = Field(default=None, gt=0)
 
 
+LONGEST_NAME = 63
 UNNAMED = "model"
 """A part's name when the goal gives it none."""
 
@@ -171,7 +172,7 @@ class Part(Record):
         if self.target is not None or self.name != UNNAMED:
             return self.target or self.name
         stem = re.split(r"[/:]", self.data[0].uri.rstrip("/"))[-1].partition(".")[0] if self.data else ""
-        return re.sub(r"[^\w-]+", "-", stem).strip("-") or self.name
+        return re.sub(r"[^\w-]+", "-", stem).strip("-")[:LONGEST_NAME] or self.name
 
 
 class Placement(Record):

@@ -15,9 +15,10 @@ from agent.contract import Clause, Part
 from agent.diagnose import repeatable
 from agent.guard import denied
 from agent.judge import Judgement
+from agent.observe import HEALTHY
 from agent.plan import Step
 from agent.search import EXTENSIONS, can_search_on
-from agent.state import CallState, Decided, Run
+from agent.state import WITHOUT, CallState, Decided, Run
 from tools.metrics import metric
 from tools.record import Record
 
@@ -29,6 +30,7 @@ class Continue(Record):
 Decision = Continue | Decided
 
 _BAD_DATA = ("data_missing", "data_invalid")
+_SEARCHED_OUT = ("exhausted", "settle")
 GO_ON = Continue()
 FAR = 3.0
 """A clause is far when validation misses it by more than this many half-widths of its interval."""
@@ -99,9 +101,17 @@ def _refused(run: Run) -> Decided | None:
         state = run.of_step(step.id)
         if state is not None and state.phase == "refused":
             reason = "; ".join(state.verdict.reasons)
-            code = 1 if set(state.verdict.policies) == {"budget"} else 3
+            over_budget = set(state.verdict.policies) == {"budget"}
+            if over_budget and step.tool == "tune_model" and _chosen_before(step, run):
+                return Decided(action="revise", part=step.part, change="settle", why=f"the search ends here: {reason}")
+            code = 1 if over_budget else 3
             return Decided(action="finish", part=step.part, why=reason, code=code)
     return None
+
+
+def _chosen_before(step: Step, run: Run) -> bool:
+    """An earlier round chose a model that can be judged."""
+    return any(s.tool == "select_model" and run.done(s.id) for s in run.plan.of_part(step.part or ""))
 
 
 def _whole(run: Run) -> Decision:
@@ -151,13 +161,18 @@ def _after_failure(part: Part, step: Step, state: CallState, run: Run) -> Decide
     if repeatable(ended.cause) and state.call.attempt < 2 and not step.tool.startswith("evaluate"):
         return Decided(action="revise", part=part.name, change=f"retry:{step.id}", why=f"{step.id}: {ended.message}")
     why = f"{step.id} failed ({ended.cause}): {ended.message}"
+    siblings = [s for s in run.plan.of_part(part.name) if s.tool == step.tool == "tune_model" and s.id != step.id]
+    if siblings and not all((c := run.of_step(s.id)) is not None and c.phase == "failed" for s in siblings):
+        return Decided(action="revise", part=part.name, change=f"{WITHOUT}{step.id}", why=why)
     return Decided(action="revise", part=part.name, change=_undo(part, run), why=why)
 
 
 def _undo(part: Part, run: Run) -> Literal["roll_back", "stop"]:
-    """Something was deployed and must not stay as it is; or nothing was."""
-    deployed = any(s.tool == "deploy_model" and run.of_step(s.id) for s in run.plan.of_part(part.name))
-    return "roll_back" if deployed else "stop"
+    """Something was deployed and must not stay as it is; or nothing was, or it was handed over already."""
+    steps = run.plan.of_part(part.name)
+    deployed = any(s.tool == "deploy_model" and run.of_step(s.id) for s in steps)
+    kept = any(s.tool == "extend_lease" and run.done(s.id) for s in steps)
+    return "roll_back" if deployed and not kept else "stop"
 
 
 def _holdout_clauses(part: Part) -> list[Clause]:
@@ -177,7 +192,7 @@ def _validation(part: Part, steps: list[Step], run: Run) -> Decided | None:
     if evaluation is None or run.of_step(evaluation.id) is not None:
         return None
     short = short_on_validation(part, chosen, run)
-    if not short or any(d.part == part.name and d.change == "exhausted" for d in run.decisions):
+    if not short or any(d.part == part.name and d.change in _SEARCHED_OUT for d in run.decisions):
         return None
     if why := exhausted(part, chosen, run, short):
         return Decided(action="revise", part=part.name, change="exhausted", why=why)
@@ -253,10 +268,10 @@ def _holdout(part: Part, steps: list[Step], run: Run) -> Decided | None:
     if not short:
         return None
     names = ", ".join(c.metric for c in short)
-    searched_out = any(d.part == part.name and d.change == "exhausted" for d in run.decisions)
+    searched_out = any(d.part == part.name and d.change in _SEARCHED_OUT for d in run.decisions)
     chosen = _latest(steps, "select_model", run)
     if searched_out or look >= judge.LOOKS or chosen is None or not can_search_on(part, chosen.round):
-        why = next((d.why for d in run.decisions if d.change == "exhausted" and d.part == part.name), "")
+        why = next((d.why for d in run.decisions if d.change in _SEARCHED_OUT and d.part == part.name), "")
         return Decided(action="revise", part=part.name, change="stop", why=why or f"{names} short on the holdout")
     return Decided(action="revise", part=part.name, change="search", why=f"{names} short on the holdout")
 
@@ -266,11 +281,19 @@ def _live(part: Part, steps: list[Step], run: Run) -> Decided | None:
     watched = _latest(steps, "monitor_endpoint", run)
     if watched is None:
         return None
+    if any(run.done(s.id) for s in steps if s.tool == "extend_lease"):
+        return None  # handed over: the rollout is decided
     judged = live_judgements(part, watched, steps, run)
-    if bad := [c.metric for c, j in judged if j.verdict == "NOT MET"]:
-        notes = "; ".join(j.note for c, j in judged if j.verdict == "NOT MET")
-        why = f"{', '.join(bad)} breached under live traffic: {notes}"
+    healthy = judge.find(HEALTHY, [o for o in run.observations if o.step == watched.id], "live")
+    breached = [(c, j) for c, j in judged if j.verdict == "NOT MET"]
+    if healthy is not None and (sick := judge.live(HEALTHY, healthy)).breached:
+        breached.append((HEALTHY, sick))
+    if breached:
+        bad = ", ".join(dict.fromkeys(c.metric for c, _ in breached))
+        why = f"{bad} breached under live traffic: {'; '.join(dict.fromkeys(j.note for _, j in breached))}"
         return Decided(action="revise", part=part.name, change="roll_back", why=why)
+    if healthy is not None and not healthy.n:
+        return Decided(action="revise", part=part.name, change="roll_back", why="no request reached the new version")
     if any(s.tool == "monitor_endpoint" and not run.done(s.id) for s in steps):
         return None
     open_ = [(c, j) for c, j in judged if j.verdict == "UNPROVEN"]

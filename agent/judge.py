@@ -22,6 +22,8 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "==": operator.eq,
 }
+ENOUGH = 1.05
+"""A throughput is only refuted when clearly more than it was sent."""
 LOOKS = 3
 """How often the holdout may be opened."""
 
@@ -105,7 +107,8 @@ def live(clause: Clause, seen: Observation | None, *, look: int = 1, stages: int
     high = bounds.upper(seen.count, seen.n, alpha)
     low = bounds.lower(seen.count, seen.n, bounds.ALPHA / max(1, stages))
     measured = seen.value
-    sample = f"{seen.count} of {seen.n} requests missed it; at most {share:.4g} may"
+    rate = "" if seen.rate_rps is None else f" at {seen.rate_rps:.0f} a second"
+    sample = f"{seen.count} of {seen.n} requests{rate} missed it; at most {share:.4g} may"
     if high <= share:
         return Judgement(verdict="MET", measured=measured, interval=_interval(clause, seen), note=sample)
     if low > share:
@@ -136,8 +139,12 @@ def _plain(clause: Clause, seen: Observation) -> Judgement:
     wanted = threshold(clause)
     if wanted is None or seen.value is None or not seen.n:
         return UNMEASURED
-    met = COMPARE[clause.op](seen.value, wanted)
-    return Judgement(verdict="MET" if met else "NOT MET", measured=seen.value, note=f"over {seen.n} requests")
+    note = f"over {seen.n} requests"
+    if COMPARE[clause.op](seen.value, wanted):
+        return Judgement(verdict="MET", measured=seen.value, note=note)
+    if seen.rate_rps is None or seen.rate_rps < wanted * ENOUGH:
+        return Judgement(verdict="UNPROVEN", measured=seen.value, note=f"{note}; no more were sent")
+    return Judgement(verdict="NOT MET", measured=seen.value, note=note, breached=True)
 
 
 def find(clause: Clause, seen: Sequence[Observation], stage: str) -> Observation | None:

@@ -18,6 +18,10 @@ Stage = Literal["validation", "holdout", "live"]
 QUANTILES = {"latency_p50_ms": 0.5, "latency_p95_ms": 0.95, "latency_p99_ms": 0.99}
 
 
+HEALTHY = Clause(id="healthy", metric="error_rate", op="<=", value=0.05, where="live", abort=True)
+"""What every served version is watched for, also where no clause asks: nothing that fails is promoted."""
+
+
 class Observation(Record):
     """One measured fact."""
 
@@ -37,6 +41,8 @@ class Observation(Record):
     """Live: how many of `n` missed the threshold (slow answers, errors)."""
     n: int | None = None
     threshold: float | None = None
+    rate_rps: float | None = None
+    """Live: how many requests a second were sent meanwhile."""
     path: str | None = None
     """Object key of the evidence file."""
     digests: Mapping[str, str] = {}
@@ -96,15 +102,19 @@ def _number(
 
 def _live(seen: Monitored, part: Part, step: Step) -> tuple[Observation, ...]:
     clauses = [c for c in part.clauses if c.where == "live"]
+    if not any(c.metric == HEALTHY.metric for c in clauses):
+        clauses.append(HEALTHY)
     return tuple(o for c in clauses if (o := _live_one(c, seen, part, step)) is not None)
 
 
 def _live_one(clause: Clause, seen: Monitored, part: Part, step: Step) -> Observation | None:
-    traffic = seen.traffic
+    traffic, load = seen.traffic, seen.load
     answered = traffic.requests - traffic.errors
+    # What the load saw fail and the router did not count was refused by the model: an error all the same.
+    refused = max(0, load.failed - traffic.errors) if seen.whole else 0
+    errors, n = traffic.errors + refused, traffic.requests + refused
     value: float | None
     count: int | None = None
-    n = traffic.requests
     threshold = float(clause.value) if isinstance(clause.value, int | float) else None
     match clause.metric:
         case "latency_p50_ms" | "latency_p95_ms" | "latency_p99_ms":
@@ -112,14 +122,13 @@ def _live_one(clause: Clause, seen: Monitored, part: Part, step: Step) -> Observ
             value = traffic.quantiles_ms.get(clause.metric.removeprefix("latency_").removesuffix("_ms"))
             count = None if threshold is None else traffic.over.get(repr(threshold))
         case "error_rate":
-            value = traffic.errors / traffic.requests if traffic.requests else None
-            count = traffic.errors
+            value = errors / n if n else None
+            count = errors
         case "availability":
-            value = answered / traffic.requests if traffic.requests else None
-            count = traffic.errors
+            value = answered / n if n else None
+            count = errors
         case "throughput_rps":
-            span = max(traffic.until - traffic.since, 1e-9)
-            value = answered / span
+            value = load.answered / max(load.seconds, 1e-9)
         case _:
             return None
     return Observation(
@@ -131,4 +140,5 @@ def _live_one(clause: Clause, seen: Monitored, part: Part, step: Step) -> Observ
         count=count,
         n=n,
         threshold=threshold,
+        rate_rps=round(load.sent / max(load.seconds, 1e-9), 3),
     )

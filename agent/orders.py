@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agent import estimate
 from agent.contract import Contract, Part
 from agent.errors import Fault, InvalidRequest
@@ -11,6 +13,7 @@ from tools.catalogue import BY_NAME
 from tools.compute import Offers
 from tools.deploy import Inspected
 from tools.record import Json
+from tools.register import NAME
 
 LIMIT_S = 120.0
 
@@ -33,6 +36,10 @@ def extend(endpoint: str, *, for_s: float, owner: str, read: Read, at: float) ->
 
 
 def _survey(endpoint: str, read: Read, at: float) -> Survey:
+    if not re.fullmatch(NAME, endpoint):
+        raise InvalidRequest(
+            Fault(place=endpoint, what="nothing can have that name", fix="`goalkeeper sweep` lists them")
+        )
     state = Inspected.model_validate(read("inspect_endpoint", {"endpoint": endpoint})).state
     if state is None:
         raise InvalidRequest(

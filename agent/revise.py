@@ -6,7 +6,7 @@ from agent import guard, validate
 from agent.brain.protocol import Brain, Change, Terms
 from agent.decide import unkept
 from agent.documents import Feasibility
-from agent.state import RETRY, Decided, Planned, Run
+from agent.state import RETRY, WITHOUT, Decided, Planned, Run
 from policies.limits import Limits
 
 _SAME_PLAN = ("exhausted",)
@@ -48,4 +48,7 @@ def _changes(run: Run, decision: Decided) -> tuple[Change, ...]:
         left = set(unkept(run))
         parts = run.contract.parts if run.contract is not None else ()
         return tuple(Change(part=p.name, what="roll_back" if p.name in left else "stop") for p in parts)
-    return (Change(part=decision.part or "", what=decision.change),)
+    if decision.change.startswith(WITHOUT):
+        step = decision.change.removeprefix(WITHOUT)
+        return (Change(part=decision.part or "", what="without", step=step),)
+    return (Change.model_validate({"part": decision.part or "", "what": decision.change}),)

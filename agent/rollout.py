@@ -51,15 +51,12 @@ def stages(part: Part, *, load_rps: float, alone: bool) -> tuple[Stage, ...]:
     for share in _shares(part):
         final = share == 100
         seconds = last if final or hold is not None else min(last, SHORTEST_S)
-        fewest = (WARM_UP + FEWEST) / seconds if alone else (WARM_UP + FEWEST) / seconds * 100 / share
+        seen = 1.0 if alone else share / 100  # of the requests sent, how many this version gets
         wanted = rate if final or not alone else rate * share / 100
-        result.append(
-            Stage(
-                percent=share,
-                seconds=seconds,
-                rate_rps=min(load_rps, max(wanted, SLOWEST_RPS, fewest)),
-            )
-        )
+        sent = min(load_rps, max(wanted, SLOWEST_RPS, (WARM_UP + FEWEST) / seconds / seen))
+        if hold is None:
+            seconds = max(seconds, math.ceil((WARM_UP + FEWEST) / (sent * seen)))
+        result.append(Stage(percent=share, seconds=seconds, rate_rps=sent))
     return tuple(result)
 
 
@@ -74,14 +71,23 @@ def _shares(part: Part) -> tuple[int, ...]:
 def _final(part: Part, load_rps: float) -> tuple[float, float]:
     """(seconds, requests per second) of the stage at full traffic."""
     count = math.ceil(needed(part) * SPARE) + WARM_UP
-    hold = part.rollout.hold_s
+    hold, window = part.rollout.hold_s, max((c.window_s or 0.0 for c in part.clauses), default=0.0)
     if hold is None:
-        return max(SHORTEST_S, math.ceil(count / load_rps)), load_rps
-    return hold, min(load_rps, max(SLOWEST_RPS, 3 * count / hold))
+        return max(SHORTEST_S, window, math.ceil(count / load_rps)), load_rps
+    hold = max(hold, window)
+    return hold, min(load_rps, max(SLOWEST_RPS, 3 * count / hold, 1.2 * _throughput(part)))
+
+
+def _throughput(part: Part) -> float:
+    """Requests a second that the goal demands; to prove it, more must be sent."""
+    demands = [c.value for c in part.clauses if c.metric == "throughput_rps" and isinstance(c.value, int | float)]
+    return max(map(float, demands), default=0.0)
 
 
 def shortfall(part: Part, *, load_rps: float) -> str:
     """Why the rollout cannot prove its clauses; empty when it can."""
+    if load_rps < 1.1 * _throughput(part):
+        return f"the load that {part.name} is measured with is at most {load_rps:g} requests a second: raise load_rps"
     need = needed(part) + WARM_UP
     hold = part.rollout.hold_s
     if hold is None or load_rps * hold >= need:

@@ -22,6 +22,8 @@ from tools.errors import Cause
 from tools.record import Json, Record
 from tools.tool import Call
 
+WITHOUT = "without:"
+"""A decision's change that goes on without one candidate that failed."""
 RETRY = "retry:"
 """A decision's change that lets a step be tried again under a new attempt."""
 Ruling = Literal["approved", "held", "refused"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
@@ -14,7 +15,7 @@ from tools.ports import EndpointState, Offer
 from tools.recipes.probe_records import Format, Probe
 from tools.recipes.records import Task
 from tools.record import Json, Record
-from tools.register import Found
+from tools.register import NAME, Found
 
 Read = Callable[[str, Json], Json]
 """Performs a tool that reads: (tool, arguments) → result."""
@@ -100,6 +101,8 @@ def _touches_endpoint(part: Part) -> bool:
 
 
 def _endpoint(name: str, read: Read) -> EndpointState | None:
+    if not re.fullmatch(NAME, name):
+        return None  # nothing can be called that
     return Inspected.model_validate(read("inspect_endpoint", {"endpoint": name})).state
 
 

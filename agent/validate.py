@@ -35,6 +35,7 @@ def _faults(plan: Plan, contract: Contract) -> Iterator[str]:
     yield from _cycle(plan)
     yield from _unmeasured(plan, contract)
     yield from _unreleased(plan)
+    yield from _shared(plan)
     cost = total(plan.steps).usd.high
     if contract.budget_usd is not None and cost is not None and cost > contract.budget_usd:
         yield f"the plan may cost up to ${cost:.2f} and the budget is ${contract.budget_usd:.2f}"
@@ -115,6 +116,16 @@ def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:
             tool = MEASURES.get(clause.where)
             if tool is not None and (f"{part.name}/{clause.id}", tool) not in measured:
                 yield f"no step measures {clause.metric} of {part.name}: {tool} does"
+
+
+def _shared(plan: Plan) -> Iterator[str]:
+    """Two parts that deploy to one endpoint would take the traffic from each other."""
+    parts: dict[str, str | None] = {}
+    for step in plan.steps:
+        if step.tool == "deploy_model":
+            name = str(step.args.get("endpoint"))
+            if parts.setdefault(name, step.part) != step.part:
+                yield f"{step.id}: {parts[name]} deploys to endpoint {name} as well: name another target"
 
 
 def _unreleased(plan: Plan) -> Iterator[str]:

@@ -7,13 +7,12 @@ from pydantic import Field
 from tools.errors import Conflict, Failed, NotFound, Unknown
 from tools.ports import EndpointState, Progress, ServeSpec
 from tools.record import Record
+from tools.register import NAME
 from tools.tool import Done, Effect, Outcome, Running, Site, Tool
-
-Name = r"^[\w][\w.-]{0,62}$"
 
 
 class DeployModel(Record):
-    endpoint: str = Field(pattern=Name)
+    endpoint: str = Field(pattern=f"^{NAME}$")
     version: str
     model: str
     """Object key of the model folder."""
@@ -38,7 +37,9 @@ def _start(args: DeployModel, site: Site) -> Running:
     spec = ServeSpec(endpoint=args.endpoint, version=args.version, model=args.model, replicas=args.replicas)
     tags = site.tags.model_copy(update={"lease_until": site.now + args.lease_s})
     try:
-        site.backend.serving.deploy(spec=spec, tags=tags)
+        made = site.backend.serving.deploy(spec=spec, tags=tags)
+        if made.lease_until < tags.lease_until:  # it was there before: it must live as long as the rollout
+            site.backend.serving.extend(args.endpoint, run=made.run, owner=made.owner, lease_until=tags.lease_until)
     except Conflict:
         state = site.backend.serving.find(site.tags.call)
         if state is None:
@@ -107,7 +108,7 @@ deploy_model = Tool(
 
 
 class InspectEndpoint(Record):
-    endpoint: str = Field(pattern=Name)
+    endpoint: str = Field(pattern=f"^{NAME}$")
 
 
 class Inspected(Record):

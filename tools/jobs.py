@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tools.errors import Conflict, Failed, Unknown
+from tools.errors import Conflict, Failed, NotFound, Unknown
 from tools.ports import JobSpec, JobState
 from tools.tool import Done, Outcome, Running, Site
 
@@ -62,7 +62,10 @@ def start(spec: JobSpec, site: Site) -> Running:
 
 def follow(site: Site, handle: str, kind: type[R], shape: Callable[[R, JobState], BaseModel]) -> Outcome:
     """The job now; once it succeeded, its result parsed as `kind` and shaped into the tool's own record."""
-    state = site.backend.jobs.poll(handle)
+    try:
+        state = site.backend.jobs.poll(handle)
+    except NotFound as error:
+        raise Failed(f"job {handle} is gone, and with it what it made", cause="node_lost") from error
     if not state.over:
         return Running(handle=handle, progress=state.progress)
     if state.phase != "succeeded":

@@ -26,12 +26,15 @@ class MonitorEndpoint(Record):
     seconds: float = Field(gt=0)
     rate_rps: float = Field(gt=0)
     thresholds_ms: tuple[float, ...] = ()
+    whole: bool = False
+    """The version gets all the traffic: whatever the load saw fail was this version's answer."""
     seed: int = 0
 
 
 class Monitored(Record):
     traffic: Traffic
     load: LoadResult
+    whole: bool = False
 
 
 def _start(args: MonitorEndpoint, site: Site) -> Running:
@@ -52,7 +55,7 @@ def _follow(args: MonitorEndpoint, site: Site, handle: str) -> Outcome:
         traffic = site.backend.telemetry.traffic(
             args.endpoint, version=args.version, since=args.since, thresholds_ms=args.thresholds_ms, skip=WARM_UP
         )
-        return Monitored(traffic=traffic, load=load)
+        return Monitored(traffic=traffic, load=load, whole=args.whole)
 
     return jobs.follow(site, handle, LoadResult, measured)
 

@@ -11,13 +11,15 @@ from tools.errors import Failed, NotFound
 from tools.record import Record
 from tools.tool import Done, Effect, Outcome, Site, Tool
 
+NAME = r"[\w][\w.-]{0,62}"
+"""What a model or an endpoint may be called."""
 VERSION_LENGTH = 12
 VALIDATION = "validation.parquet"
 CARD = "model.json"
 
 
 class RegisterModel(Record):
-    name: str = Field(pattern=r"^[\w][\w.-]{0,62}$")
+    name: str = Field(pattern=f"^{NAME}$")
     model: str
     """Object key of the model folder."""
     data: str
@@ -72,7 +74,7 @@ register_model = Tool(
 
 
 class FindModel(Record):
-    name: str = Field(pattern=r"^[\w][\w.-]{0,62}$")
+    name: str = Field(pattern=f"^{NAME}$")
     version: str | None = None
     """None: the only one, or the one that was registered last by name order."""
 

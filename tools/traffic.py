@@ -111,6 +111,9 @@ class ExtendLease(Record):
     endpoint: str
     owner: str
     for_s: float = Field(gt=0)
+    exactly: bool = False
+    """True: also when that is sooner than its lease is now. Otherwise a lease is never shortened."""
+    replicas: int = Field(default=1, ge=1)
 
 
 class Extended(Record):
@@ -122,6 +125,8 @@ class Extended(Record):
 
 def _extend(args: ExtendLease, site: Site) -> Done:
     until = site.now + args.for_s
+    if not args.exactly:
+        until = max(until, site.backend.serving.state(args.endpoint).lease_until)
     state = site.backend.serving.extend(args.endpoint, run=site.tags.run, owner=args.owner, lease_until=until)
     serving = max(state.versions, key=lambda v: v.weight, default=None)
     made = Extended(

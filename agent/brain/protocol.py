@@ -37,7 +37,10 @@ class Change(Record):
     """What a revision asks of one part."""
 
     part: str
-    what: Literal["search", "extend", "roll_back", "stop"]
+    what: Literal["search", "settle", "without", "extend", "roll_back", "stop"]
+    """`settle`: judge the best model there is; `without`: go on without one candidate."""
+    step: str | None = None
+    """For `without`: the candidate's step."""
 
 
 class Brain(Protocol):

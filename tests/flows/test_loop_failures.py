@@ -11,12 +11,13 @@ import pytest
 from simulated import ACCURACY, ERRORS, LATENCY, Stage, classify, clause, part, priced, steps_of, verdicts
 
 from agent.contract import Contract
-from agent.documents import RunDocument
+from agent.documents import RunDocument, RunView
 from agent.errors import Broken
 from agent.record.store import Entry, Store
 from agent.session import Session
 from policies.limits import load_limits
-from tools.backends.sim.faults import EFFECTS, FaultKind, Operation
+from tools.backends.sim.faults import FaultKind, Operation
+from tools.backends.sim.world import load_world
 from tools.dispatch import Dispatcher
 from tools.errors import Cause
 from tools.tool import Call, Outcome
@@ -82,10 +83,9 @@ def test_one_part_that_fails_does_not_take_the_other_with_it(tmp_path: Path) -> 
     assert document.run.exit_code == 5
 
 
-OPERATIONS: list[Operation] = [o for o in sorted(EFFECTS) if o not in ("compute.provision", "compute.release")]
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    "operation", ["jobs.submit", "serving.deploy", "serving.split", "serving.extend", "objects.put"]
+)
 @pytest.mark.parametrize("fault", LOST)
 def test_a_lost_answer_changes_nothing_about_the_outcome(
     tmp_path: Path, operation: Operation, fault: FaultKind
@@ -94,7 +94,35 @@ def test_a_lost_answer_changes_nothing_about_the_outcome(
     stage.backend.faults.arm(operation=operation, fault=fault, times=2)
     document = stage.ended()
     assert document.run.exit_code == 0, document.run.reason
+    assert stage.backend.faults.fired
     made_once(stage)
+
+
+@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("operation", ["serving.split", "serving.withdraw"])
+def test_a_lost_answer_does_not_keep_a_bad_version_from_being_rolled_back(
+    tmp_path: Path, operation: Operation, fault: FaultKind
+) -> None:
+    stage = Stage(tmp_path, CANARY, world="bad-canary")
+    first = stage.ended().run.resources.kept[0].model
+    (one,) = CANARY.parts
+    stage.brain.contract = CANARY.model_copy(update={"parts": (one.model_copy(update={"models": ("random_forest",)}),)})
+    stage.backend.faults.arm(
+        operation=operation, fault=fault, times=2, token="roll-back" if "split" in operation else ""
+    )
+    assert stage.ended().run.exit_code == 1
+    assert stage.backend.faults.fired
+    assert [(v.name, v.weight) for v in stage.backend.serving.state("tumours").versions] == [(first, 100)]
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_lost_answer_does_not_keep_a_bad_endpoint_from_being_released(tmp_path: Path, fault: FaultKind) -> None:
+    world = load_world("bad-canary").model_copy(update={"bad_deploys": (1,)})
+    stage = Stage(tmp_path, CANARY, world=world)
+    stage.backend.faults.arm(operation="serving.remove", fault=fault, times=2)
+    assert stage.ended().run.exit_code == 1
+    assert stage.backend.faults.fired
+    assert stage.owned() == []
 
 
 @pytest.mark.parametrize("operation", ["jobs.poll", "serving.state", "objects.fetch", "telemetry.traffic"])
@@ -126,17 +154,16 @@ def test_a_backend_that_is_silent_for_good_ends_the_run_in_bounded_time(tmp_path
     assert stage.owned() == []
 
 
-def test_a_cancelled_run_ends_its_jobs_even_when_the_first_try_is_lost(tmp_path: Path) -> None:
+def test_a_cancelled_run_ends_its_jobs_even_when_the_first_tries_are_lost(tmp_path: Path) -> None:
     stage = Stage(tmp_path, classify(ACCURACY))
-    stage.backend.faults.arm(operation="jobs.cancel", fault="timeout_before", times=2)
+    stage.backend.faults.arm(operation="jobs.cancel", fault="answer_500", times=2)
     with stage.begun() as (session, run), stage.session() as other:
-        other.cancel(run, who="bob")
-        session.drive(run)  # cancelled before anything began
-    with stage.begun() as (session, run), stage.session() as other:
-        document = session.drive(
-            run, watch=lambda view: other.cancel(run, who="bob") if view.status == "running" and _busy(stage) else None
-        )
-    assert document.run.exit_code == 4
+
+        def watch(view: RunView) -> None:
+            if view.status == "running" and _busy(stage):
+                other.cancel(run, who="bob")
+
+        assert session.drive(run, watch=watch).run.exit_code == 4
     assert [e.kind for e in stage.calls("jobs.cancel")] == ["jobs.cancel"]
     assert stage.owned() == []
 
@@ -259,29 +286,33 @@ class Fragile(Session):
         return type(world)(**{**world.__dict__, "dispatcher": Interrupted(world.dispatcher, until, after=self.after)})
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, RunDocument]:
+    stage = Stage(tmp_path_factory.mktemp("undisturbed"), CANARY)
+    return stage, stage.ended()
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("stop_at", range(1, 15))
 def test_a_run_stopped_between_commit_and_effect_or_after_it_goes_on_as_if_nothing_had_happened(
-    tmp_path: Path, stop_at: int, after: bool
+    tmp_path: Path, undisturbed: tuple[Stage, RunDocument], stop_at: int, after: bool
 ) -> None:
-    stage = Stage(tmp_path / "a", CANARY)
-    undisturbed = stage.ended()
-    other = Stage(tmp_path / "b", CANARY)
-    with other.begun() as (session, run):
+    whole, document = undisturbed
+    stage = Stage(tmp_path, CANARY)
+    with stage.begun() as (session, run):
         fragile = Fragile(
-            settings=other.settings, backend=other.backend, brain=other.brain, clock=other.clock, limits=load_limits()
+            settings=stage.settings, backend=stage.backend, brain=stage.brain, clock=stage.clock, limits=load_limits()
         )
         fragile.stop_at, fragile.after = stop_at, after
         with pytest.raises(Stopped):
             fragile.drive(run)
         fragile.close()
-        document = session.drive(run)
-    assert verdicts(document) == verdicts(undisturbed)
-    assert sorted(submitted(other)) == sorted(submitted(stage))
-    assert [e.kind for e in other.calls() if e.kind != "jobs.submit"] == [
-        e.kind for e in stage.calls() if e.kind != "jobs.submit"
-    ]
-    assert len(other.owned()) == len(stage.owned()) == 1
+        resumed = session.drive(run)
+    assert verdicts(resumed) == verdicts(document)
+    assert sorted(submitted(stage)) == sorted(submitted(whole))
+    kinds, wanted = ([e.kind for e in s.calls() if e.kind != "jobs.submit"] for s in (stage, whole))
+    assert kinds == wanted
+    assert len(stage.owned()) == len(whole.owned()) == 1
 
 
 class Full(Store):

@@ -22,7 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.brain.protocol import Change
-from agent.brain.rules.propose import propose, unsupported
+from agent.brain.rules.honoured import unsupported
+from agent.brain.rules.propose import propose
 from agent.contract import Clause, Contract, Part, Prepare, Search, Split, Train
 from agent.plan import Plan
 from agent.search import FAMILIES
@@ -52,7 +53,7 @@ def parts(draw: st.DrawFn, index: int = 0) -> Part:
             st.none()
             | st.builds(Search, method=st.sampled_from([None, "random"]), trials=st.sampled_from([None, 1, 2, 5, 40]))
         ),
-        "prepare": draw(st.none() | st.just(Prepare(clean=("impute", "augment"), drop_columns=("id",)))),
+        "prepare": draw(st.none() | st.just(Prepare(clean=("impute", "scale"), drop_columns=("id",)))),
         "split": draw(st.none() | st.just(Split(by="random", holdout=0.3))),
         "strategy": strategy,
     }

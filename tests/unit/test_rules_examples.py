@@ -44,7 +44,27 @@ def test_every_goal_of_the_corpus_comes_out_in_both_languages() -> None:
     assert not faults, "\n".join(faults)
 
 
-def test_goals_the_grammar_was_not_made_for_are_understood_nearly_always() -> None:
-    results = [fault for case in _cases(_CORPUS / "held_back.jsonl") for _, fault in differences(case)]
-    right = sum(not fault for fault in results)
-    assert right / len(results) >= 0.95, [fault for fault in results if fault]
+@pytest.mark.parametrize(
+    ("corpus", "fields", "goals"),
+    [
+        ("held_back.jsonl", 0.99, 0.95),
+        ("outside.jsonl", 0.995, 0.97),
+        ("outside_blind.jsonl", 0.995, 0.97),
+        ("outside_held_back.jsonl", 0.985, 0.8),
+    ],
+)
+def test_goals_the_grammar_was_not_made_for_are_understood_nearly_always(
+    corpus: str, fields: float, goals: float
+) -> None:
+    answers = [[fault for _, fault in differences(case)] for case in _cases(_CORPUS / corpus)]
+    results = [fault for answer in answers for fault in answer]
+    assert results.count("") / len(results) >= fields, [fault for fault in results if fault]
+    assert sum(not any(answer) for answer in answers) / len(answers) >= goals, [a for a in answers if any(a)]
+
+
+def test_an_exact_case_holds_the_grammar_to_what_the_goal_leaves_out() -> None:
+    told = {"parts": [{"task": "classification", "data": [{"uri": "a.csv", "label": "y"}]}]}
+    text = "Train a classifier on a.csv, label y, accuracy 0.9, budget $5."
+    invented = {field for field, fault in differences({"text": text, "contract": told, "exact": True}) if fault}
+    assert invented == {"budget_usd", "parts.0.clauses"}
+    assert not [f for f, fault in differences({"text": text, "contract": told}) if fault]

@@ -48,7 +48,7 @@ def predictions(
         argv = [*shlex.split(command), str(given), str(made)]
         if shutil.which(folder / argv[0] if "/" in argv[0] else argv[0]) is None:
             raise _fault(argv[0], "cannot be started: there is no such program", "write it as you would in this folder")
-        alone = confined(argv, hide)
+        alone = confined(argv, hide=hide, show=[Path(place), *([model] if model is not None else [])])
         _run(alone or argv, folder, _environment(model), limit_s)
         return _read(made, features.height, command), alone is not None
 

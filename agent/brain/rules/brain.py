@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.brain.rules.propose import propose, unsupported
+from agent.brain.rules.honoured import unsupported
+from agent.brain.rules.propose import propose
 from agent.brain.rules.understand import Rules as Grammar
 
 

@@ -72,6 +72,8 @@ def _after_cue(reading: Reading, cue: int) -> int | None:
             return None
         if entity.kind == "term" and not entity.means("labelverb"):
             closed = (after := reading.get(at + 1)) is None or after.kind == "punct"
+            if closed and not entity.text.isascii() and set(entity.readings) <= {"numeric", "textual", "visual"}:
+                return at  # `目标列 租金`
             plain = is_name(entity) and ((closed and _noun(entity)) or not any(k in entity.readings for k in _STOPS))
             if entity.means("bundled") and not closed:
                 return None
@@ -135,7 +137,8 @@ def _arrows(reading: Reading) -> list[int]:
     found = []
     for at in reading.where("arrow"):
         before, after = reading.get(at - 1), reading.get(at + 1)
-        if is_name(before) and is_name(after) and not reading.clause_has(at, "traffic"):
+        source = is_name(before) or (before is not None and before.kind == "data")
+        if source and is_name(after) and not reading.clause_has(at, "traffic"):
             found.append(at + 1)
     return found
 
@@ -263,9 +266,20 @@ def dropped(reading: Reading) -> list[int]:
         names = listed(reading, at)
         after = reading.get(names[-1] + 1) if names else None
         closes = after is not None and after.means("column")
-        if names and (said or closes or all(reading[n].quoted for n in names)):
+        if names and (said or closes or _columns_by_look(reading, cue, names)):
             found.extend(names)
     return found
+
+
+def _columns_by_look(reading: Reading, cue: int, names: list[int]) -> bool:
+    """`ignore row_id`, `删掉 Name、Cabin`: several unknown words, or words written as only columns are."""
+    if all(reading[n].quoted for n in names):
+        return True
+    subjects = {"named", "numeric", "role", "visual", "textual", "topic"}
+    if not reading.kinds("data") or any(not set(reading[n].readings) <= subjects for n in names):
+        return False
+    written = all(re.search(r"[_\d]|^[A-Z]|[a-z][A-Z]", reading[n].text) for n in names)
+    return written or not reading[cue].text.isascii() or len(names) > 1
 
 
 def _dropped_before(reading: Reading, cue: int) -> list[int]:

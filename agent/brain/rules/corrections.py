@@ -28,6 +28,7 @@ def _without_origins(found: list[Entity]) -> list[Entity]:
     if any(e.means("autoscale") for e in found):
         return list(found)
     gone: set[int] = set()
+    units: dict[int, Entity] = {}
     for n in range(1, len(found) - 2):
         versions = found[n].kind == "version"
         if (found[n].number is None and not versions) or found[n - 1].text.lower() not in ("from", "从", "由"):
@@ -37,9 +38,12 @@ def _without_origins(found: list[Entity]) -> list[Entity]:
             arrives = found[k].text.lower().endswith(("to", "到", "至")) and goal.number is not None
             if versions and found[k].text.lower().endswith(("to", "到", "至")) and goal.kind == "version":
                 gone.update((n - 1, n))
+            if arrives and not goal.dim and goal.exact and found[n].dim in _UNITS:
+                gone.update((n - 1, n))  # `from 10 replicas to 4`
+                units[k + 1] = _in_unit_of(found[n], goal)
             if arrives and (goal.dim == found[n].dim or not found[n].dim):
                 gone.update((n - 1, n))
-    return [e for n, e in enumerate(found) if n not in gone]
+    return [units.get(n, e) for n, e in enumerate(found) if n not in gone]
 
 
 _NOW: Final = ("currently", "now", "presently", "at the moment", "right now", "so far", "today")
@@ -118,4 +122,4 @@ def _value_after(found: list[Entity], at: int) -> bool:
 def _in_unit_of(old: Entity, new: Entity) -> Entity:
     """`30 replicas, sorry, 20`: the unit is kept."""
     factor = (old.number or 0.0) / (old.raw or 1.0)
-    return replace(old, number=(new.number or 0.0) * factor, raw=new.raw)
+    return replace(old, number=(new.number or 0.0) * factor, raw=new.raw, start=new.start, end=new.end)

@@ -168,7 +168,8 @@ def _worded(reading: Reading, cues: tuple[str, ...], closing: tuple[str, ...] = 
         name, after = reading.get(at + 1), reading.get(at + 2)
         if entity.text.lower() not in cues or name is None or name.kind not in ("word", "quoted", "term"):
             continue
-        closed = after is None or after.kind == "punct" if not closing else after is not None and after.text in closing
+        ends = after is None or after.kind == "punct"
+        closed = (after is not None and after.text in closing) if closing else ends
         if closed and columns.is_name(name) and reading.free(at + 1):
             reading.claim(at + 1)
             return name.text
@@ -179,7 +180,9 @@ def _series(reading: Reading, task: str) -> str | None:
     if task != "forecasting":
         return None
     named = _first(reading, "column", "id")
-    return named if named is not None else _worded(reading, ("按", "by"), closing=("分别", "各自", "separately", "逐个"))
+    return (
+        named if named is not None else _worded(reading, ("按", "by"), closing=("分别", "各自", "separately", "逐个"))
+    )
 
 
 def _role(reading: Reading, at: int, uri: str, task: str, *, first: bool, several: bool) -> Role:

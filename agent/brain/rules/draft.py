@@ -33,10 +33,6 @@ class Draft:
     def endpoint(self) -> str:
         return self.part.endpoint
 
-    @property
-    def evaluated(self) -> bool:
-        return any(c.where == "holdout" for c in self.part.clauses)
-
     def carry(self) -> None:
         """Know the facts that carried steps provide."""
         for step in self.steps:

@@ -59,11 +59,12 @@ def _objective(part: Part) -> tuple[str, str, str | None]:
 
 
 def _measures(part: Part, look: int = 1) -> list[Json]:
-    return [
+    asked = [
         {"metric": c.metric, "of": c.class_, "confidence": judge.confidence(c, look)}
         for c in part.clauses
         if c.where == "holdout"
     ]
+    return asked or [{"metric": _objective(part)[0]}]
 
 
 def _from_data(d: Draft) -> Json:
@@ -193,10 +194,9 @@ def _shift(d: Draft) -> tuple[str, ...]:
         name = f"shift-{stage.percent}" + _nth(d.level)
         shifts.append(d.add(name, "shift_traffic", args, seconds=Range(low=0.0, high=1.0), needs=before))
         last = index == len(stages) - 1
-        if watches or not last or d.part.rollout.strategy == "canary":
-            monitors.append(watch(d, stage, shifts[-1], deployed, data, watches if last else (), round_=0))
-            before = (monitors[-1],)
-    d.facts["live"] = (monitors or shifts)[-1:]  # type: ignore[assignment]
+        monitors.append(watch(d, stage, shifts[-1], deployed, data, watches if last else (), round_=0))
+        before = (monitors[-1],)
+    d.facts["live"] = (monitors[-1],)
     return tuple(shifts)
 
 
@@ -223,12 +223,21 @@ def watch(
         "seconds": stage.seconds,
         "rate_rps": round(stage.rate_rps, 3),
         "thresholds_ms": thresholds,
+        "whole": stage.percent == 100,
         "seed": d.seed(stage.percent + round_),
     }
     name = f"monitor-{stage.percent}" + _nth(d.level) + ("" if round_ == 0 else f"-longer{round_}")
     needs = (shift, deployed, data)
-    seconds = estimate.exactly(stage.seconds)
-    return d.add(name, "monitor_endpoint", args, seconds=seconds, needs=needs, measures=measures, round_=round_)
+    return d.add(
+        name,
+        "monitor_endpoint",
+        args,
+        seconds=estimate.exactly(stage.seconds),
+        needs=needs,
+        measures=measures,
+        round_=round_,
+        limit_s=round(stage.seconds + estimate.SHORTEST_LIMIT_S, 1),
+    )
 
 
 def _live(d: Draft) -> tuple[str, ...]:
@@ -240,6 +249,8 @@ def _keep(d: Draft) -> tuple[str, ...]:
         "endpoint": d.endpoint,
         "owner": d.terms.owner,
         "for_s": d.part.rollout.lease_s or d.terms.lease_s,
+        "exactly": d.part.rollout.lease_s is not None,
+        "replicas": d.part.rollout.replicas or 1,
     }
     return (d.add("keep" + _tail(d), "extend_lease", args, needs=(d.of("live"), d.of("version"))),)
 

@@ -10,10 +10,9 @@ from agent.brain.rules.reading import Reading
 from agent.contract import Objective
 from tools.metrics import metric
 
-
 _DECIDES: Final = (
-    "为准", "为指标", "作为指标", "优化", "说了算", "decides", "wins", "counts", "matters", "is decisive", "is the criterion",
-    "is what counts", "is what matters", "is what we care about", "decides it",
+    "为准", "为指标", "作为指标", "优化", "说了算", "decides", "wins", "counts", "matters", "is decisive",
+    "is the criterion", "is what counts", "is what matters", "is what we care about", "decides it",
 )  # fmt: skip
 _WHO: Final = {"低": "min", "小": "min", "高": "max", "大": "max", "好": "max"}
 

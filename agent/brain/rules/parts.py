@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 from agent.brain.rules.reading import Reading
@@ -79,7 +80,7 @@ def _by_verb(reading: Reading) -> list[Reading]:
     def within(left: int, right: int) -> Reading:
         return reading.part(lambda n: left <= n < min(right, tail) or n >= tail)
 
-    return [within(left, right) for left, right in zip(edges, edges[1:], strict=False)]
+    return [within(left, right) for left, right in pairwise(edges)]
 
 
 def _orders(reading: Reading, at: int) -> bool:

@@ -128,6 +128,9 @@ def _time_column(reading: Reading) -> str | None:
 
 def _is_split(reading: Reading, at: int, share: float | None, date: str | None) -> bool:
     text = reading[at].text.lower()
+    if text == "分组":
+        cue = reading.get(at - 2)
+        return cue is not None and cue.text in ("按", "以", "按照")  # `把顾客分组` is clustering
     if text in ("by time", "chronologically", "按时间", "group by", "grouped by", "按"):
         return bool(share or date or reading.sentence_has(at, "split", "by") or "split" in reading.text.lower())
     return True
@@ -153,7 +156,8 @@ def _split_column(reading: Reading, kinds: list[int]) -> list[int]:
 def _date(reading: Reading) -> str | None:
     for at in reading.kinds("date"):
         near = reading.near(at, "holdshare", before=8, after=8) or reading.near(at, "split", before=8, after=8)
-        if near is not None or reading.sentence_has(at, "split", "time"):
+        cuts = re.match(r"\s?[^,.;]{0,4}(?:为界|切分|划分|分界|拆分|分割|cut-?off)", reading.text[reading[at].end :])
+        if near is not None or cuts or reading.sentence_has(at, "split", "time"):
             reading.claim(at)
             figures = date_figures(reading[at].text)
             if len(figures) < 2 or figures[0] < 1000:
@@ -168,8 +172,9 @@ def _share(reading: Reading) -> float | None:
     if pair and int(pair.group(1)) + int(pair.group(2)) == 100:
         return int(pair.group(2)) / 100
     loose = re.search(r"(?<![\d.])(\d{1,2})\s?[/:]\s?(\d{1,2})(?![\d.%])", reading.text)
-    told = reading.where("split") or reading.where("holdshare") or re.search(r"split|切分|划分|拆分", reading.text.lower())
-    if loose and told and (whole := int(loose.group(1)) + int(loose.group(2))) in (10, 100):
+    told = reading.where("split") or reading.where("holdshare")
+    spelled = re.search(r"split|切分|划分|拆分", reading.text.lower())
+    if loose and (told or spelled) and (whole := int(loose.group(1)) + int(loose.group(2))) in (10, 100):
         return int(loose.group(2)) / whole
     for at in reading.dims("percent"):
         cue = reading.near(at, "holdshare", before=4, after=4)

@@ -7,65 +7,18 @@ provided by one tool; how many steps that tool becomes is the tool's own line in
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from agent import rollout, search
+from agent import rollout
 from agent.brain.protocol import Change, Terms
 from agent.brain.rules.draft import Draft
-from agent.brain.rules.expand import DEFAULT_METRIC, EXPAND, tune, watch
-from agent.contract import Clause, Contract, Part, Train
+from agent.brain.rules.expand import EXPAND, tune, watch
+from agent.contract import Contract, Part
 from agent.plan import Plan, Step, resolve
 from agent.survey import Survey
 from tools.catalogue import BY_NAME, TOOLS
-from tools.metrics import metric
 from tools.record import Json
 from tools.tool import Tool
-
-SUPPORTED = ("classification", "regression", "deploy", "rollback")
-
-
-def unsupported(contract: Contract) -> tuple[str, ...]:
-    """Why no plan can be made: tasks, families, metrics and rollouts that no tool here provides."""
-    return tuple(f"{part.name}: {why}" for part in contract.parts for why in _unsupported(part))
-
-
-def _unsupported(part: Part) -> Iterator[str]:
-    if part.task not in SUPPORTED:
-        yield f"no tool here does {part.task}; there are {', '.join(SUPPORTED)}"
-        return
-    if part.rollout.strategy not in rollout.SUPPORTED:
-        yield f"no tool here does a {part.rollout.strategy} rollout: {', '.join(rollout.SUPPORTED)}"
-    if part.train is not None and part.train.kind == "image":
-        yield "no backend here runs a training image"
-    if part.train is not None and part.train.kind == "command":
-        yield from _program(part, part.train)
-    if part.task not in DEFAULT_METRIC:
-        return
-    for family in part.models if part.train is None else ():
-        if part.task not in search.FAMILIES.get(family, ()):
-            known = [f for f, tasks in search.FAMILIES.items() if part.task in tasks]
-            yield f"no recipe here trains {family} for {part.task}: {', '.join(known)}"
-    for clause in part.clauses:
-        if clause.where == "holdout":
-            yield from _unmeasurable(clause, part)
-
-
-def _program(part: Part, train: Train) -> Iterator[str]:
-    """What a user's own program must offer for what is asked of its model."""
-    if any(c.where == "holdout" for c in part.clauses) and train.predict is None:
-        yield "say how the program's model predicts (`train.predict: COMMAND`, run as COMMAND IN.csv OUT.csv)"
-    if part.rollout.strategy != "none":
-        yield "no tool here serves the model of a user's own program: leave the deployment out"
-
-
-def _unmeasurable(clause: Clause, part: Part) -> Iterator[str]:
-    known = metric(clause.metric)
-    if known is None:
-        yield f"{clause.metric} has no formula that the evaluator can compute"
-    elif part.task not in known.tasks:
-        yield f"{clause.metric} is not defined for {part.task}"
-    elif clause.relative is not None:
-        yield f"nothing here measures the {clause.relative.to} for {clause.metric}"
 
 
 def propose(
@@ -88,7 +41,7 @@ def propose(
         if before is not None:
             mine = before.of_part(part.name)
             change = next((c for c in changes if c.part == part.name), None)
-            draft.steps = [s for s in mine if change is None or s.id in started]
+            draft.steps = [s for s in mine if change is None or (s.id in started and s.id != change.step)]
             if change is not None:
                 draft.carry()
                 _REVISE[change.what](draft)
@@ -106,7 +59,7 @@ def _wanted(part: Part) -> tuple[str, ...]:
     served = ("kept", "withdrawn") if part.rollout.strategy != "none" or part.task == "deploy" else ()
     if part.task == "deploy":
         return served
-    return ("holdout" if any(c.where == "holdout" for c in part.clauses) else "model", *served)
+    return ("holdout", *served)
 
 
 def _prefixes(contract: Contract) -> list[str]:
@@ -126,6 +79,9 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:24].lstrip("0123456789_-")
 
 
+_AFTER_MODEL = ("holdout", "registered", "version", "traffic", "live", "kept", "withdrawn")
+
+
 def chain(d: Draft, fact: str) -> None:
     """Add the steps that make a fact true, after those that make its requirements true."""
     if fact in d.facts:
@@ -134,7 +90,7 @@ def chain(d: Draft, fact: str) -> None:
     for needed in tool.requires:
         if needed != "data" or d.part.task != "deploy":  # requests for a registered model are registered with it
             chain(d, needed)
-    if tool.name == "register_model" and d.evaluated:
+    if tool.name == "register_model":
         chain(d, "holdout")  # nothing is served that was not measured
     if tool.name == "extend_lease":
         chain(d, "live")  # nothing is handed over that was not watched
@@ -152,10 +108,29 @@ def _provider(d: Draft, fact: str) -> Tool:
 def _search_on(d: Draft) -> None:
     """The next level: more candidates, another choice, and everything after it anew."""
     d.level += 1
-    carried = d.facts.get("candidate", ())
-    for fact in ("candidate", "model", "holdout", "registered", "version", "traffic", "live", "kept", "withdrawn"):
+    d.facts["candidate"] = (*d.facts.get("candidate", ()), *tune(d))
+    _choose_anew(d)
+
+
+def _without(d: Draft) -> None:
+    """The failed candidate is gone; the choice is among the others."""
+    _choose_anew(d)
+
+
+def _choose_anew(d: Draft) -> None:
+    for fact in ("model", *_AFTER_MODEL):
         d.facts.pop(fact, None)
-    d.facts["candidate"] = (*carried, *tune(d))
+    for fact in _wanted(d.part):
+        chain(d, fact)
+
+
+def _settle(d: Draft) -> None:
+    """The search cannot go on: the last choice is judged."""
+    d.steps = [s for s in d.steps if s.id in d.results]
+    d.facts.clear()
+    d.carry()
+    for fact in _AFTER_MODEL:
+        d.facts.pop(fact, None)
     for fact in _wanted(d.part):
         chain(d, fact)
 
@@ -204,6 +179,8 @@ def _incumbent(d: Draft, deploy: Step) -> str | None:
 
 _REVISE: dict[str, Callable[[Draft], None]] = {
     "search": _search_on,
+    "settle": _settle,
+    "without": _without,
     "extend": _watch_on,
     "roll_back": _take_back,
     "stop": lambda _: None,

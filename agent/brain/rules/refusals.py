@@ -72,6 +72,7 @@ def _foreign(reading: Reading) -> Refusal | None:
     works = [
         n for n in (*reading.where("act", "train"), *reading.where("act", "deploy")) if not reading[n].means("topic")
     ]
+    ours = [n for n in ours if not reading[n].means("task", "recommendation")]
     told = reading[at].means("topic", "talk")
     if (ours and works) or (ours and not told):
         return None
@@ -80,8 +81,8 @@ def _foreign(reading: Reading) -> Refusal | None:
 
 
 _TRADE: Final = (
-    *_OURS, "ml", "act", "data", "env", "strategy", "backend", "family", "split", "clean", "vague", "dataword", "column",
-    "instance", "spot", "traffic", "retrain_on", "namespace", "budget", "correction",
+    *_OURS, "ml", "act", "data", "env", "strategy", "backend", "family", "split", "clean", "vague", "dataword",
+    "column", "instance", "spot", "traffic", "retrain_on", "namespace", "budget", "correction",
 )  # fmt: skip
 _THINGS: Final = ("data", "artefact", "version", "model_file", "checkpoint", "command", "program", "quoted", "instance")
 

@@ -81,7 +81,8 @@ def _delta(reading: Reading, mention: Mention, found: list[Mention]) -> int | No
         near = not own or reading.clause(n) == reading.clause(mention.at)
         if reading[n].dim == "points" and reading.free(n) and near and not _is_time(reading, n):
             return n
-    lower = next((n for n in scope if reading[n].dim == "percent" and reading.free(n) and _before_compar(reading, n)), None)
+    shares = (n for n in scope if reading[n].dim == "percent" and reading.free(n))
+    lower = next((n for n in shares if _before_compar(reading, n)), None)
     if lower is not None:
         return lower  # `its MAE is 5 % lower`
     if _comparand(reading, mention, found) is None and not _drop_by(reading, scope):
@@ -101,7 +102,7 @@ def _before_compar(reading: Reading, at: int) -> bool:
 
 def _beside_comparative(reading: Reading, at: int) -> bool:
     after, before, second = reading.get(at + 1), reading.get(at - 1), reading.get(at - 2)
-    if after is not None and after.means("compar"):
+    if after is not None and (after.means("compar") or (after.means("cmp") and after.text.lower().endswith(" than"))):
         return True
     if before is None:
         return False

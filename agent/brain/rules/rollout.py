@@ -149,13 +149,17 @@ def _is_deadline(reading: Reading, at: int) -> bool:
 def _lease(reading: Reading) -> float | None:
     for at in reading.dims("duration"):
         cue = reading.near(at, "lease", before=5, after=2)
-        after = [n for n in reading.in_sentence(at) if at < n <= at + 6]
-        taken_down = any(reading[n].text.lower() in _TAKEN_DOWN for n in after) and not reading.sentence_has(at, "metric")
         ends = cue is not None and (cue < at or reading[cue].text.startswith("后") or reading[cue].text == "lease")
-        if ends or (taken_down and any(reading[n].text.lower() == "then" for n in after)):
+        if ends or _taken_down_after(reading, at):
             reading.claim(at)
             return reading[at].number
     return None
+
+
+def _taken_down_after(reading: Reading, at: int) -> bool:
+    """`for 48 h, then take it down`: not beside a metric, for there it is a rollback."""
+    after = [reading[n].text.lower() for n in reading.in_sentence(at) if at < n <= at + 6]
+    return "then" in after and bool(set(after) & set(_TAKEN_DOWN)) and not reading.sentence_has(at, "metric")
 
 
 _TAKEN_DOWN: Final = ("take it down", "shut it down", "tear it down", "remove it", "remove", "delete", "shut", "tear")

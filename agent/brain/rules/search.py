@@ -30,9 +30,9 @@ def search(reading: Reading) -> Search | None:
 
 
 def _times(reading: Reading) -> int | None:
-    """`贝叶斯搜索 40 次`: how often, in the clause of the search."""
+    """`贝叶斯搜索 40 次`: how often, in the sentence of the search."""
     for cue in reading.where("search"):
-        for n in reading.in_clause(cue):
+        for n in reading.in_sentence(cue):
             after = reading.get(n + 1)
             counted = after is not None and after.text in ("次", "组", "轮")
             if counted and reading[n].kind == "number" and reading.free(n) and (reading[n].number or 0) >= 1:

@@ -47,7 +47,8 @@ def intent(reading: Reading) -> Intent:
     if thing is not None:
         return Intent(task=thing, serves=thing == "deploy")
     if reading.kinds("artefact", "version") and reading.kinds("data") and not serves:
-        return Intent(task="evaluate", serves=False)
+        several = len({reading[n].text for n in reading.kinds("artefact")}) > 1
+        return Intent(task="compare" if several else "evaluate", serves=False)
     if _learns(reading):
         task, assumed = kinds.model_task(reading)
         return Intent(task=task, serves=serves, assumed=assumed)

@@ -194,7 +194,7 @@ class LocalJobs:
             grace_s=self._grace_s,
         )
         return launch, Inputs(
-            args=spec.args, mounts=mounts, secrets=secrets, hide=(str(self._runtime),), out=str(launch.out)
+            args=spec.args, mounts=mounts, secrets=secrets, hide=(str(self._runtime), str(home)), out=str(launch.out)
         )
 
     def _mounts(self, spec: JobSpec) -> tuple[dict[str, str], list[str]]:
