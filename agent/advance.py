@@ -16,7 +16,7 @@ from agent.diagnose import WORDS
 from agent.guard import Approved
 from agent.observe import observe
 from agent.record.store import Message, Store
-from agent.state import Answer, CallState, Decided, Diagnosed, Ended, Intent
+from agent.state import Answer, CallState, Decided, Diagnosed, Ended, Intent, Settled
 from policies.limits import Limits
 from tools.dispatch import Dispatcher
 from tools.record import Record
@@ -130,9 +130,15 @@ def _record(world: World, ended: Ended) -> None:
     """The outcome, what it cost, what it measured, and what a failure means."""
     book = world.book
     state = book.run.calls[ended.call]
-    if ended.phase != "running":
+    if ended.phase == "done" and state.call.tool in _GOES_ON:
+        ended = ended.model_copy(update={"holds": True})
+    elif ended.phase != "running":
         ended = ended.model_copy(update={"settled_micro": _bill(world, state)})
     book.add(ended)
+    if ended.phase == "failed":
+        act.stop([state], world.dispatcher)  # nothing of a failed call stays registered
+    if ended.phase == "done" and state.call.tool in _TAKES_OVER:
+        settle(world, part=_part_of(world, state))
     step = book.run.plan.step(state.call.step)
     if ended.phase == "done" and step is not None and ended.result is not None and book.run.contract is not None:
         for seen in observe(step, ended.result, book.run.contract):
@@ -143,6 +149,23 @@ def _record(world: World, ended: Ended) -> None:
         book.add(Diagnosed(part=part, step=state.call.step, cause=ended.cause, text=text))
 
 
+_GOES_ON = ("deploy_model",)
+_TAKES_OVER = ("extend_lease", "release_resource", "rollback_endpoint")
+"""What these end or hand over is paid for up to here; from then on somebody else's lease pays."""
+
+
+def settle(world: World, *, part: str | None = None) -> None:
+    """Close the reservations of what went on after its call was over: of one part, or at the end of the run."""
+    for state in [c for c in world.book.run.calls.values() if c.holds]:
+        if part is None or _part_of(world, state) == part:
+            world.book.add(Settled(call=state.call.id, usd_micro=_bill(world, state)))
+
+
+def _part_of(world: World, state: CallState) -> str | None:
+    steps = (s for p in world.book.run.plans for s in p.plan.steps if s.id == state.call.step)
+    return next((s.part for s in steps), None)
+
+
 def _bill(world: World, state: CallState) -> int:
     """Price × time used, never more than was reserved: the hard limit ended it by then."""
     reserved = state.verdict.reserve_micro
@@ -151,5 +174,5 @@ def _bill(world: World, state: CallState) -> int:
         return 0
     if state.call.tool == "extend_lease":
         return reserved  # what keeps running after the report is paid for by its lease
-    used = max(0.0, world.clock.now() - state.started_at)
+    used = max(0.0, world.clock.now() - state.started_at) * int(state.call.args.get("replicas", 1))
     return min(reserved, -(-round(price * used) // 3600))

@@ -11,7 +11,7 @@ from agent.clock import Clock
 from agent.documents import Status
 from agent.errors import Broken
 from agent.record.store import Entry, Store
-from agent.state import LINES, Ended, Intent, Run
+from agent.state import LINES, Ended, Intent, Run, Settled
 from tools.record import Record
 
 _KIND = {record: kind for kind, record in LINES.items()}
@@ -29,6 +29,8 @@ class Book:
         self._money: list[Entry] = []
         self._folded: list[int] = []
         self._status: Status | None = None
+        self.stored = run.seq
+        """Sequence of the last line that is committed."""
         self.watch: Callable[[Run], None] | None = None
 
     @property
@@ -44,8 +46,10 @@ class Book:
         if isinstance(record, Intent):
             amount = self.run.calls[record.call].verdict.reserve_micro
             self._money.append(Entry(call=record.call, kind="reserve", usd_micro=amount))
-        elif isinstance(record, Ended) and record.phase != "running":
+        elif isinstance(record, Ended) and record.phase != "running" and not record.holds:
             self._money.append(Entry(call=record.call, kind="settle", usd_micro=record.settled_micro))
+        elif isinstance(record, Settled):
+            self._money.append(Entry(call=record.call, kind="settle", usd_micro=record.usd_micro))
 
     def fold_in(self, message: int) -> None:
         """The inbox message has been taken into account by the lines of this round."""
@@ -70,5 +74,6 @@ class Book:
         if marks and marks[-1][0] != self.run.seq:
             raise Broken(f"the journal of {self.run.id} is at {marks[-1][0]}, its state at {self.run.seq}")
         self._lines, self._money, self._folded, self._status = [], [], [], None
+        self.stored = self.run.seq
         if self.watch is not None:
             self.watch(self.run)

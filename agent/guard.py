@@ -177,6 +177,10 @@ def _facts(step: Step, args: Json, run: Run, *, preview: bool = False) -> Facts:
     )
 
 
+_LIVES_FOR = {"deploy_model": "lease_s", "extend_lease": "for_s"}
+"""Calls whose creation outlives them: how long, by argument. The reservation covers all of it."""
+
+
 def _cost(step: Step, run: Run) -> int | None:
     """Price × hard limit, rounded up to a micro-USD; what reads or only computes is free."""
     tool = BY_NAME.get(step.tool)
@@ -190,8 +194,9 @@ def _cost(step: Step, run: Run) -> int | None:
     if price is None:
         return None
     seconds = step.limit_s
-    if step.tool == "extend_lease":
-        seconds = float(step.args.get("for_s", step.limit_s))
+    if step.tool in _LIVES_FOR:
+        replicas = int(step.args.get("replicas", 1))
+        seconds = float(step.args.get(_LIVES_FOR[step.tool], step.limit_s)) * replicas
     return math.ceil(price * seconds / HOUR_S)
 
 

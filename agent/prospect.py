@@ -19,7 +19,7 @@ from agent.plan import Plan, total
 from agent.state import Planned, Run, Stated, Understood
 from agent.stated import Stated as StatedFields
 from agent.stated import merge
-from agent.survey import DataFacts, Read, Survey, survey
+from agent.survey import BUNDLED, REMOTE, DataFacts, Read, Survey, source_of, survey
 from policies.limits import Limits
 from tools.metrics import metric
 from tools.record import Record
@@ -64,6 +64,7 @@ class Desk(Record):
 
     owner: str
     backend: str
+    runtime: str
     now: float
     utc_offset_s: int
     load_rps: float
@@ -107,6 +108,7 @@ def _stated(request: Request, goal: Goal, desk: Desk, brain: str) -> Stated:
         accept=request.accept,
         owner=desk.owner,
         backend=desk.backend,
+        runtime=desk.runtime,
         brain=brain,
         plan_now=stamp(desk.now),
         folder=str(Path(request.folder).resolve()),
@@ -117,9 +119,19 @@ def _with_fields(contract: Contract, request: Request) -> Contract:
     if request.stated is None:
         return contract
     merged, faults = merge(contract, request.stated)
-    if faults:
-        raise InvalidRequest(*faults)
+    if found := (*faults, *_outside(merged, Path(request.folder).resolve())):
+        raise InvalidRequest(*found)
     return merged
+
+
+def _outside(contract: Contract, folder: Path) -> Iterator[Fault]:
+    """Data that a goal file names in its text, too, must lie in its own project."""
+    here = Path.cwd()
+    roots = (folder, here) if folder.is_relative_to(here) else (folder,)
+    for data in (d for p in contract.parts for d in p.data if not d.uri.startswith((BUNDLED, *REMOTE))):
+        path = Path(source_of(data.uri, folder))
+        if not any(path.is_relative_to(root) for root in roots):
+            yield Fault(place=data.uri, what="lies outside the goal file's project", fix="name data of the project")
 
 
 def _bounded(contract: Contract, desk: Desk) -> Contract:

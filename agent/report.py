@@ -24,6 +24,10 @@ from tools.tool import Effect
 MICRO = 1_000_000
 
 
+UNKNOWN = Part(name="goal", task="custom")
+"""Stands for the part of a goal that does not say what is wanted."""
+
+
 def clause_verdicts(run: Run) -> tuple[ClauseVerdict, ...]:
     """Every clause of the contract as it stands, with budget and deadline beside them."""
     contract = run.contract
@@ -59,9 +63,19 @@ def _judge(clause: Clause, part: Part, run: Run, seen: Observation | None, stage
         return judge.UNMEASURED
     if stage == "holdout":
         return judge.holdout(clause, seen, look=run.looks(part.name))
-    watched = run.plan.step(seen.step)
-    stages = sum(1 for s in run.plan.of_part(part.name) if s.tool == "monitor_endpoint")
-    return judge.live(clause, seen, look=(watched.round if watched else 0) + 1, stages=stages)
+    watched = next((s for p in reversed(run.plans) for s in p.plan.steps if s.id == seen.step), None)
+    stages = max(sum(1 for s in p.plan.of_part(part.name) if s.tool == "monitor_endpoint") for p in run.plans)
+    judged = judge.live(clause, seen, look=(watched.round if watched else 0) + 1, stages=stages)
+    if judged.verdict == "MET" and not _handed_over(part, run):
+        note = f"{judged.note}; the version it was measured on is not kept"
+        return judged.model_copy(update={"verdict": "UNPROVEN", "note": note})
+    return judged
+
+
+def _handed_over(part: Part, run: Run) -> bool:
+    """The rollout went to its end: what was measured is what serves."""
+    back = any(d.part == part.name and d.change == "roll_back" for d in run.decisions)
+    return not back and any(s.tool == "extend_lease" and run.done(s.id) for s in run.plan.of_part(part.name))
 
 
 def _own(clause: Clause, run: Run) -> Judgement:
@@ -70,8 +84,15 @@ def _own(clause: Clause, run: Run) -> Judgement:
     measured = {"cost_usd": run.settled_micro / MICRO, "duration_s": run.last - run.started}.get(clause.metric)
     if wanted is None or measured is None:
         return judge.UNMEASURED
+    if clause.metric == "cost_usd" and not _priced(run):
+        return Judgement(verdict="UNPROVEN", note="the price of what ran is not known")
     met = judge.COMPARE[clause.op](measured, wanted)
     return Judgement(verdict="MET" if met else "NOT MET", measured=measured)
+
+
+def _priced(run: Run) -> bool:
+    """Every hour that was used has a price."""
+    return run.survey is None or run.survey.usd_micro_per_hour is not None or not run.calls
 
 
 def _last(run: Run, clause: Clause, part: Part, stage: str) -> tuple[Observation | None, int]:
@@ -84,7 +105,7 @@ def _last(run: Run, clause: Clause, part: Part, stage: str) -> tuple[Observation
 
 def _default(run: Run, contract: Contract) -> ClauseVerdict:
     """A goal without a checkable clause gets one: it is ready when served, else finished."""
-    part = contract.parts[0]
+    part = contract.parts[0] if contract.parts else UNKNOWN
     served = part.rollout.strategy != "none"
     name = "ready" if served else "finished"
     over = bool(run.plans) and bool(run.plan.steps) and all(run.done(s.id) for s in run.plan.steps)
@@ -111,15 +132,17 @@ def _limits(run: Run, contract: Contract) -> list[ClauseVerdict]:
         ("budget", contract.budget_usd, run.settled_micro / MICRO),
         ("deadline", contract.deadline_s, round(run.last - run.started, 3)),
     ):
+        unknown = id_ == "budget" and not _priced(run)
         if limit is not None:
             found.append(
                 ClauseVerdict(
                     id=id_,
                     part="run",
                     metric="cost_usd" if id_ == "budget" else "duration_s",
-                    verdict="MET" if measured <= limit else "NOT MET",
-                    measured=measured,
+                    verdict="UNPROVEN" if unknown else "MET" if measured <= limit else "NOT MET",
+                    measured=None if unknown else measured,
                     evidence=evidence,
+                    note="the price of what ran is not known" if unknown else "",
                     demanded=f"{'cost_usd' if id_ == 'budget' else 'duration_s'} <= {limit:g}",
                 )
             )
@@ -230,7 +253,26 @@ def _findings(run: Run) -> tuple[str, ...]:
             found.append(f"{removed} exact duplicate rows were removed before the split")
         if removed := result.get("unlabelled_removed"):
             found.append(f"{removed} rows without a label were removed")
+    found += [f"the program claims {k} {v}: a claim, not evidence" for k, v in _claims(run)]
+    found += [_unasked(o) for o in run.observations if o.stage == "holdout" and not _asked(o, run)]
     return tuple(dict.fromkeys(found))
+
+
+def _claims(run: Run) -> list[tuple[str, int | float | str]]:
+    """What a user's own program says of itself, as far as it is short."""
+    pairs = [(str(k)[:40], v) for r in _results(run, "launch_training") for k, v in r.get("claimed", {}).items()]
+    return [(k, v) for k, v in pairs if isinstance(v, int | float | str) and len(str(v)) < 40][:20]
+
+
+def _asked(seen: Observation, run: Run) -> bool:
+    parts = run.contract.parts if run.contract is not None else ()
+    return any(judge.answers(c, seen) for p in parts if p.name == seen.part for c in p.clauses)
+
+
+def _unasked(seen: Observation) -> str:
+    value = "undefined" if seen.value is None else f"{seen.value:.6g}"
+    span = "" if seen.low is None or seen.high is None else f" [{seen.low:.6g}, {seen.high:.6g}]"
+    return f"{seen.metric} of {seen.part} on the holdout is {value}{span}; no clause asks for it"
 
 
 def _resources(run: Run, command: str) -> Resources:
@@ -247,9 +289,10 @@ def _kept(run: Run, gone: Sequence[str], command: str) -> tuple[Kept, ...]:
     micro = run.survey.usd_micro_per_hour if run.survey is not None else None
     price = None if micro is None else micro / MICRO
     kept = []
+    back = {str(r["endpoint"]) for r in _results(run, "rollback_endpoint")}
     for result in _results(run, "extend_lease"):
         name = str(result["endpoint"])
-        if name in gone:
+        if name in gone or name in back:
             continue
         kept.append(
             Kept(

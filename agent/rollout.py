@@ -21,6 +21,8 @@ SHORTEST_S = 3.0
 SPARE = 1.3
 """Collected beyond what is needed when nothing misses, so that a few misses can be outvoted."""
 SLOWEST_RPS = 5.0
+LONG_S = 900.0
+"""A watch longer than this is worth a remark beforehand."""
 FEWEST = 60
 """Requests that even an early stage sees: fewer would show nothing of a tail."""
 
@@ -90,6 +92,9 @@ def shortfall(part: Part, *, load_rps: float) -> str:
         return f"the load that {part.name} is measured with is at most {load_rps:g} requests a second: raise load_rps"
     need = needed(part) + WARM_UP
     hold = part.rollout.hold_s
+    if hold is None and need / load_rps > LONG_S:
+        takes = f"{need} requests: {need / load_rps:.0f} s at {load_rps:g} a second"
+        return f"proving the live clauses of {part.name} takes {takes}"
     if hold is None or load_rps * hold >= need:
         return ""
     return (

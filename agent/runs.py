@@ -213,6 +213,8 @@ def command(settings: Settings) -> str:
         words = ["goalkeeper"]
     else:
         words = [str(name)]
+    if settings.origins.get("runtime", "default") != "default":
+        words = ["env", f"GOALKEEPER_RUNTIME_DIR={settings.runtime}", *words]
     if settings.backend != "local":
         words += ["--backend", settings.backend]
     return shlex.join([*words, "--home", str(settings.home)])

@@ -6,7 +6,19 @@ from functools import singledispatch
 
 from agent.documents import Pending
 from agent.observe import Observation
-from agent.state import Answer, Decided, Diagnosed, Ended, Finished, Intent, Planned, Stated, Understood, Verdict
+from agent.state import (
+    Answer,
+    Decided,
+    Diagnosed,
+    Ended,
+    Finished,
+    Intent,
+    Planned,
+    Settled,
+    Stated,
+    Understood,
+    Verdict,
+)
 from agent.survey import Survey
 from tools.record import Record
 
@@ -63,6 +75,11 @@ def _(record: Ended) -> str:
             return f"{step} is done"
         case "failed":
             return f"{step} failed ({record.cause}): {record.message}"
+
+
+@sentence.register
+def _(record: Settled) -> str:
+    return f"{record.call.partition('/')[2]} cost ${record.usd_micro / 1e6:.6g} until it was handed over or ended"
 
 
 @sentence.register

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from agent import markdown, orders
-from agent.advance import World
+from agent.advance import World, settle
 from agent.book import Book
 from agent.brain.protocol import Terms
 from agent.clock import Clock, FixedClock, WallClock, stamp
@@ -23,7 +23,7 @@ from agent.documents import (
     Status,
     Swept,
 )
-from agent.errors import Busy, InvalidRequest
+from agent.errors import Busy, Fault, InvalidRequest
 from agent.plan import Plan
 from agent.prospect import Desk, Prospect, Request, ordered, prospect, unreadable
 from agent.record import owner
@@ -118,6 +118,7 @@ class Session(Runs):
         return Desk(
             owner=settings.user,
             backend=settings.backend,
+            runtime=str(settings.runtime),
             now=self._clock.now(),
             utc_offset_s=0 if settings.now is not None else time.localtime().tm_gmtoff,
             load_rps=settings.load_rps,
@@ -133,6 +134,7 @@ class Session(Runs):
         id_ = self._resolve(run)
         if self._fold(id_).report is not None:
             return self.show(id_)
+        self._same_place(id_)
         from agent.graph import activate  # LangGraph takes a second to import: only who drives pays for it
 
         with self._owned(id_) as book:
@@ -156,10 +158,24 @@ class Session(Runs):
             screen.show(book.run, force=True)
         return self.show(id_)
 
+    def _same_place(self, run: str) -> None:
+        """A run goes on where it began: its jobs and endpoints are there. InvalidRequest elsewhere."""
+        stated = self._fold(run).stated
+        if stated is None:
+            return
+        for what, then, now in (
+            ("backend", stated.backend, self._settings.backend),
+            ("runtime folder", stated.runtime, str(self._settings.runtime)),
+        ):
+            if then != now:
+                fault = f"it began with the {what} {then}, and this is {now}"
+                raise InvalidRequest(Fault(place=run, what=fault, fix="go on with that one"))
+
     def _world(self, book: Book) -> World:
         def approved(call: str) -> str | None:
             state = book.run.calls.get(call)
-            return state.call.digest if state is not None and state.verdict.ruling == "approved" else None
+            stored = state is not None and state.intended_seq is not None and state.intended_seq <= book.stored
+            return state.call.digest if state is not None and stored and state.verdict.ruling == "approved" else None
 
         return World(
             book=book,
@@ -181,6 +197,7 @@ class Session(Runs):
         """The report, as Markdown beside the journal and as the journal's last line."""
         book.commit()  # the report reads what was spent from the store
         run = book.run
+        settle(self._world(book))
         status: Status = "cancelled" if any(d.action == "cancel" for d in run.decisions) else "done"
         path = self._settings.home / "runs" / run.id / "report.md"
         report = self._compose(run, status=status, decided=decision, path=str(path))

@@ -40,6 +40,8 @@ class Stated(Record):
     brain: str
     plan_now: str
     """The clock when the goal was planned, RFC 3339."""
+    runtime: str = ""
+    """Where what the run makes on this machine registers."""
     folder: str
     """Absolute: where relative paths are resolved and the user's own program starts."""
 
@@ -89,6 +91,15 @@ class Ended(Record):
     faults: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     settled_micro: int = 0
+    holds: bool = False
+    """What it made goes on: its reservation stays open until that is handed over or has ended."""
+
+
+class Settled(Record):
+    """Kind `settled`: what a call's creation cost until it was handed over or ended."""
+
+    call: str
+    usd_micro: int
 
 
 class Answer(Record):
@@ -134,6 +145,7 @@ LINES: dict[str, type[Record]] = {
     "verdict": Verdict,
     "intent": Intent,
     "outcome": Ended,
+    "settled": Settled,
     "observation": Observation,
     "diagnosis": Diagnosed,
     "decision": Decided,
@@ -153,6 +165,10 @@ class CallState:
     ended: Ended | None = None
     started_at: float | None = None
     ended_at: float | None = None
+    intended_seq: int | None = None
+    """Where its intent stands in the journal: nothing is performed before that line is stored."""
+    holds: bool = False
+    """Its reservation is open although it is over: what it made goes on."""
     seq: int = 0
 
     @property
@@ -254,18 +270,26 @@ def _verdict(run: Run, record: Verdict, seq: int, at: float) -> None:
 
 def _intent(run: Run, record: Intent, seq: int, at: float) -> None:
     state = run.calls[record.call]
-    state.phase, state.started_at = "intended", at
+    state.phase, state.started_at, state.intended_seq = "intended", at, seq
     run.reserved_micro += state.verdict.reserve_micro
 
 
 def _outcome(run: Run, record: Ended, seq: int, at: float) -> None:
     state = run.calls[record.call]
     if record.phase != "running":
-        state.ended_at = at
-        run.reserved_micro -= state.verdict.reserve_micro
-        run.settled_micro += record.settled_micro
+        state.ended_at, state.holds = at, record.holds
+        if not record.holds:
+            run.reserved_micro -= state.verdict.reserve_micro
+            run.settled_micro += record.settled_micro
     state.phase, state.ended, state.seq = record.phase, record, seq
     state.handle = record.handle or state.handle
+
+
+def _settled(run: Run, record: Settled, seq: int, at: float) -> None:
+    state = run.calls[record.call]
+    state.holds = False
+    run.reserved_micro -= state.verdict.reserve_micro
+    run.settled_micro += record.usd_micro
 
 
 def _observation(run: Run, record: Observation, seq: int, at: float) -> None:
@@ -304,6 +328,7 @@ _FOLD: dict[str, Callable[[Run, Any, int, float], None]] = {
     "verdict": _verdict,
     "intent": _intent,
     "outcome": _outcome,
+    "settled": _settled,
     "observation": _observation,
     "decision": _decision,
     "diagnosis": _diagnosis,

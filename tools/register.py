@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 from pydantic import Field
@@ -46,8 +47,26 @@ def _start(args: RegisterModel, site: Site) -> Done:
     objects.put(key, objects.fetch(args.model))
     requests = f"requests/{args.name}/{version}"
     objects.put(f"{requests}/{VALIDATION}", objects.fetch(f"{args.data}/{VALIDATION}"))
+    _enter(args.name, version, site)
     made = Registered(key=key, version=version, digest=digest, data=requests, label=args.label)
     return Done(result=made.model_dump(mode="json"))
+
+
+def _enter(name: str, version: str, site: Site) -> None:
+    """Note when the version was registered; again when the same model is."""
+    with tempfile.TemporaryDirectory() as place:
+        note = Path(place) / "entry.json"
+        note.write_text(json.dumps({"at": site.now, "run": site.tags.run}), encoding="utf-8")
+        site.backend.objects.put(f"registry/{name}/{version}.json", note)
+
+
+def _entered(key: str, site: Site) -> float:
+    """When a model was registered; 0 when nothing says so."""
+    name = "registry/" + key.removeprefix("models/") + ".json"
+    try:
+        return float(json.loads(site.backend.objects.fetch(name).read_text(encoding="utf-8"))["at"])
+    except (NotFound, OSError, ValueError, KeyError):
+        return 0.0
 
 
 def _find(args: RegisterModel, site: Site) -> Outcome | None:
@@ -76,7 +95,7 @@ register_model = Tool(
 class FindModel(Record):
     name: str = Field(pattern=f"^{NAME}$")
     version: str | None = None
-    """None: the only one, or the one that was registered last by name order."""
+    """None: the one that was registered last."""
 
 
 class Found(Record):
@@ -95,13 +114,14 @@ def _look(args: FindModel, site: Site) -> Done:
     keys = [k for k in objects.names(prefix) if args.version in (None, k.removeprefix(prefix))]
     if not keys:
         return Done(result=Found(key=None).model_dump(mode="json"))
-    version = keys[-1].removeprefix(prefix)
+    newest = max(keys, key=lambda key: _entered(key, site))
+    version = newest.removeprefix(prefix)
     found = Found(
-        key=keys[-1],
+        key=newest,
         version=version,
-        digest=objects.digest(keys[-1]),
+        digest=objects.digest(newest),
         data=f"requests/{args.name}/{version}",
-        label=_label(objects.fetch(keys[-1])),
+        label=_label(objects.fetch(newest)),
     )
     return Done(result=found.model_dump(mode="json"))
 

@@ -47,15 +47,22 @@ class Call(Record):
             attempt=attempt,
             tool=tool,
             args=args,
-            digest=digest_of(tool, args),
+            digest=digest_of(run, step, attempt, tool, args, limit_s, owner),
             limit_s=limit_s,
             owner=owner,
         )
 
+    @property
+    def sealed(self) -> bool:
+        """The digest is that of everything the call says, its id included."""
+        own = digest_of(self.run, self.step, self.attempt, self.tool, self.args, self.limit_s, self.owner)
+        return self.digest == own and self.id == f"{self.run}/{self.step}/{self.attempt}"
 
-def digest_of(tool: str, args: Json) -> str:
-    """sha256 of the tool's name and its arguments in canonical JSON."""
-    text = json.dumps([tool, args], sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+def digest_of(run: str, step: str, attempt: int, tool: str, args: Json, limit_s: float, owner: str) -> str:
+    """sha256 of everything a call says, in canonical JSON: tool and arguments, whose it is, and its hard limit."""
+    said = [run, step, attempt, tool, args, limit_s, owner]
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -78,7 +78,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open or create. Broken when the file is not ours, not writable, or from a newer version."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")

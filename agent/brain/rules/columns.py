@@ -34,7 +34,8 @@ def label_columns(reading: Reading) -> list[int]:
 
 def predicted(reading: Reading) -> int | None:
     """The place of the name that the goal asks to predict (`predict price`); None if it is not one name."""
-    for at in reading.where("act", "predict"):
+    learnt = [n for n in reading.where("act", "train") if reading[n].text.lower().startswith("learn")]
+    for at in (*reading.where("act", "predict"), *learnt):
         place = _object(reading, at)
         if place is not None and not reading.negated(at):
             return place

@@ -92,6 +92,8 @@ def _count(reading: Reading, at: int) -> int | None:
             return 1
         if not (entity.means("classifier") or entity.kind == "word" or entity.text in ("的", "NVIDIA")):
             break
+    if (word := reading.get(at + 1)) is not None and word.means("gpuword"):
+        at += 1  # `L4 显卡一张`
     after, second = reading.get(at + 1), reading.get(at + 2)
     if after is not None and after.text.lower() in ("x", "×", "*") and second is not None and second.number:
         reading.claim(at + 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from agent.brain.rules import columns
 from agent.brain.rules.calendar import date_figures
@@ -69,6 +70,12 @@ def _joins(reading: Reading) -> list[Join]:
     return []
 
 
+_NEWEST: Final = re.compile(
+    r"(?:\b(?:last|final|latest|newest|most recent)|最后|最近|最新|末尾)的?\s?\d+(?:\.\d+)?\s?(?:%|percent|成)",
+    re.IGNORECASE,
+)
+
+
 def _tells_how(reading: Reading, n: int, join: int) -> bool:
     """`left join` says so anywhere in the sentence, `left` alone only beside the verb."""
     alone = reading[n].text.lower() == "left"
@@ -101,7 +108,7 @@ def splitting(reading: Reading) -> Split | None:
     ways = [reading[n].readings["split"] for n in kinds if _is_split(reading, n, share, date)]
     if not ways and share is None and date is None:
         return None
-    way = ways[0] if ways else "time" if date else "random"
+    way = ways[0] if ways else "time" if date or (share and _NEWEST.search(reading.text)) else "random"
     names = [] if not ways else [n for n in _split_column(reading, kinds) if reading[n].kind in ("word", "quoted")]
     column = reading[names[0]].text if names and way in ("time", "group", "stratified") else None
     if way == "time" and column is None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.brain.rules.entities import Entity
+from agent.brain.rules.lexicon import lexicon
 from agent.brain.rules.reading import Reading
 from agent.contract import Refusal
 
@@ -88,15 +90,18 @@ _THINGS: Final = ("data", "artefact", "version", "model_file", "checkpoint", "co
 
 
 def _alien(reading: Reading) -> Refusal | None:
-    """Several words, and not one of them of the trade: `write my letter of resignation`."""
+    """Another trade's verb, and not one word of this one: `write my letter of resignation`."""
     if reading.kinds(*_THINGS) or any(kind in e.readings for e in reading.entities for kind in _TRADE):
         return None
     words = [e for e in reading.entities if (e.kind == "word" and "-" not in e.text) or e.kind == "han"]
-    said = sum(len(e.text) if e.kind == "han" else 3 for e in words)
-    if said < _ENOUGH:
+    errands = lexicon().words["errands"]
+    if not any(_is_errand(e, errands) for e in words):
         return None
     reason = "The goal is no machine-learning work; a goal names a model to train, serve, watch or repair."
     return Refusal(reason=reason, rule="not_ml")
 
 
-_ENOUGH: Final = 4
+def _is_errand(entity: Entity, errands: frozenset[str]) -> bool:
+    if entity.kind == "han":
+        return any(verb in entity.text for verb in errands)
+    return entity.text.lower() in errands

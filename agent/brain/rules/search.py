@@ -31,7 +31,8 @@ def search(reading: Reading) -> Search | None:
 
 def _times(reading: Reading) -> int | None:
     """`贝叶斯搜索 40 次`: how often, in the sentence of the search."""
-    for cue in reading.where("search"):
+    tuned = [n for n in reading.where("act", "train") if reading[n].text in ("调参", "调优")]
+    for cue in (*reading.where("search"), *tuned):
         for n in reading.in_sentence(cue):
             after = reading.get(n + 1)
             counted = after is not None and after.text in ("次", "组", "轮")

@@ -153,7 +153,9 @@ def _retrained(reading: Reading, verb: int) -> str | None:
         entity = reading[n]
         if entity.kind in ("punct", "data"):
             return None
-        named = entity.kind in ("word", "quoted") or (entity.kind == "term" and weakly_known(entity))
+        named = entity.kind in ("word", "quoted") or (
+            entity.kind == "term" and (weakly_known(entity) or entity.means("custom"))
+        )
         if named and plain(entity) and reading[n + 1].means("noun"):
             return entity.text
     return None
