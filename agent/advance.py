@@ -117,7 +117,7 @@ def _review(world: World) -> list[Approved]:
     for step in book.run.ready()[: max(0, room)]:
         attempt = 1 + sum(1 for c in book.run.calls.values() if c.call.step == step.id)
         verdict, ticket = guard.review(step, book.run, world.limits, attempt=attempt)
-        if verdict.policies == ("budget",) and book.run.reserved_micro:
+        if verdict.policies == ("budget",) and book.run.live_calls():
             continue  # what is reserved for running calls may come back: it is judged again when they end
         book.add(verdict)
         if ticket is not None:

@@ -286,7 +286,8 @@ def _live(part: Part, steps: list[Step], run: Run) -> Decided | None:
     judged = live_judgements(part, watched, steps, run)
     healthy = judge.find(HEALTHY, [o for o in run.observations if o.step == watched.id], "live")
     breached = [(c, j) for c, j in judged if j.verdict == "NOT MET"]
-    if healthy is not None and (sick := judge.live(HEALTHY, healthy)).breached:
+    asked = any(c.metric == HEALTHY.metric for c, _ in judged)
+    if healthy is not None and not asked and (sick := judge.live(HEALTHY, healthy)).breached:
         breached.append((HEALTHY, sick))
     if breached:
         bad = ", ".join(dict.fromkeys(c.metric for c, _ in breached))

@@ -53,20 +53,23 @@ def _start(args: RegisterModel, site: Site) -> Done:
 
 
 def _enter(name: str, version: str, site: Site) -> None:
-    """Note when the version was registered; again when the same model is."""
+    """Note that this version is the newest; registering the newest again changes nothing."""
+    objects = site.backend.objects
+    known = {key: _order(key, site) for key in objects.names(f"models/{name}/")}
+    own, newest = known.get(f"models/{name}/{version}", 0), max(known.values(), default=0)
     with tempfile.TemporaryDirectory() as place:
         note = Path(place) / "entry.json"
-        note.write_text(json.dumps({"at": site.now, "run": site.tags.run}), encoding="utf-8")
-        site.backend.objects.put(f"registry/{name}/{version}.json", note)
+        note.write_text(json.dumps({"order": own if own and own == newest else newest + 1}), encoding="utf-8")
+        objects.put(f"registry/{name}/{version}.json", note)
 
 
-def _entered(key: str, site: Site) -> float:
-    """When a model was registered; 0 when nothing says so."""
+def _order(key: str, site: Site) -> int:
+    """The how manyth registration under its name a model is; 0 when nothing says so."""
     name = "registry/" + key.removeprefix("models/") + ".json"
     try:
-        return float(json.loads(site.backend.objects.fetch(name).read_text(encoding="utf-8"))["at"])
+        return int(json.loads(site.backend.objects.fetch(name).read_text(encoding="utf-8"))["order"])
     except (NotFound, OSError, ValueError, KeyError):
-        return 0.0
+        return 0
 
 
 def _find(args: RegisterModel, site: Site) -> Outcome | None:
@@ -114,7 +117,7 @@ def _look(args: FindModel, site: Site) -> Done:
     keys = [k for k in objects.names(prefix) if args.version in (None, k.removeprefix(prefix))]
     if not keys:
         return Done(result=Found(key=None).model_dump(mode="json"))
-    newest = max(keys, key=lambda key: _entered(key, site))
+    newest = max(keys, key=lambda key: _order(key, site))
     version = newest.removeprefix(prefix)
     found = Found(
         key=newest,

@@ -39,8 +39,8 @@ from tools.errors import Transient
 from tools.ports import Backend
 from tools.tool import Call, Outcome
 
-Boundary = Literal["commit", "start", "effect"]
-"""Where a driver can die: around a commit of the journal, a start by the dispatcher, a change of the world."""
+Boundary = Literal["commit", "decision", "start", "effect"]
+"""Where a driver can die: around a commit of the journal, one that holds a decision, a start, a change of the world."""
 CHANGES = ("serving.extend", "serving.split")
 """Absolute states: setting the same again is no second effect."""
 LONGEST_S = 60.0
@@ -104,7 +104,9 @@ class MortalStore(Store):
             append = super(MortalStore, self).append
             return append(run, epoch=epoch, at=at, lines=lines, money=money, status=status, folded=folded)
 
-        return cast(list[tuple[int, str]], self.reaper.around("commit", deed))
+        if not any(kind == "decision" for kind, _ in lines):
+            return cast(list[tuple[int, str]], self.reaper.around("commit", deed))
+        return cast(list[tuple[int, str]], self.reaper.around("decision", deed))
 
 
 class MortalDispatcher(Dispatcher):

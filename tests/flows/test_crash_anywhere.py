@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from crash_bench import Aftermath, Bench, Boundary, Point, aftermath, world
@@ -59,8 +60,8 @@ def opened(folder: Path, scene: str, *faults: Fault) -> AbstractContextManager[B
 
 def points(reached: dict[str, int]) -> list[Point]:
     """Every instant of a run around a commit, a start or an effect."""
-    kinds: tuple[Boundary, ...] = ("commit", "start", "effect")
-    return [Point(k, n, after=a) for k in kinds for n in range(1, reached[k] + 1) for a in (False, True)]
+    kinds: tuple[Boundary, ...] = get_args(Boundary)
+    return [Point(k, n, after=a) for k in kinds for n in range(1, reached.get(k, 0) + 1) for a in (False, True)]
 
 
 def killed(bench: Bench, *at: Point) -> int:
@@ -79,7 +80,7 @@ def test_the_scene_ends_as_it_is_meant_to_and_leaves_nothing_behind(
     assert left.ending.startswith(wanted[scene])
     kept = scene in ("served", "searched on")
     assert left.owned == (("endpoint tumours of ada",) if kept else ())
-    assert min(reached.values()) >= 5
+    assert min(reached[boundary] for boundary in ("commit", "start", "effect")) >= 5
 
 
 @pytest.mark.parametrize("number", range(SAMPLE))
@@ -94,10 +95,23 @@ def test_a_run_killed_somewhere_leaves_the_world_as_if_nothing_had_happened(
         assert aftermath(bench) == whole, f"{scene}, killed {point}"
 
 
+@pytest.mark.parametrize("scene", ["searched on", "rolled back", "cancelled"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_run_killed_once_it_has_decided_carries_the_decision_out(
+    place: Path, scene: str, number: int, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
+) -> None:
+    """A decision and the plan that follows from it are one commit: the old plan never goes on after it."""
+    whole, reached = undisturbed(scene)
+    assert reached["decision"] >= 2
+    with opened(place / f"d{list(SCENES).index(scene)}{number}", scene) as bench:
+        assert killed(bench, Point("decision", number, after=True)) == 1
+        assert aftermath(bench) == whole
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("boundary", ["commit", "start", "effect"])
+@pytest.mark.parametrize("boundary", get_args(Boundary))
 def test_a_run_killed_anywhere_leaves_the_world_as_if_nothing_had_happened(
     place: Path, scene: str, boundary: str, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
 ) -> None:

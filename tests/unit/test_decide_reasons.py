@@ -341,6 +341,8 @@ def test_a_refusal_ends_the_run_and_money_that_is_not_there_is_no_refusal_by_pol
 
 
 def test_a_plan_that_is_done_is_the_end() -> None:
-    story = Story(contract(part()))
-    trained(story, 0.9)
+    story = Story(contract(part(ACCURACY)))
+    trained(story, 0.95)
+    story.ended("evaluate", {})
+    saw(story, "evaluate", "holdout", "accuracy", 0.95)
     assert decided(story) == Decided(action="finish", why="", code=0)

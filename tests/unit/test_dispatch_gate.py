@@ -152,17 +152,21 @@ def test_reading_needs_no_verdict(gate: Gate) -> None:
 
 
 def test_a_digest_does_not_depend_on_the_order_of_arguments_and_does_on_everything_else() -> None:
-    one = digest_of("t", {"a": 1, "b": [1, 2]})
-    assert one == digest_of("t", {"b": [1, 2], "a": 1})
-    others: list[tuple[str, Json]] = [
-        ("u", {"a": 1, "b": [1, 2]}),
-        ("t", {"a": 1, "b": [2, 1]}),
-        ("t", {"a": "1", "b": [1, 2]}),
-        ("t", {}),
+    one = digest_of("r", "s", 1, "t", {"a": 1, "b": [1, 2]}, 60.0, "ada")
+    assert one == digest_of("r", "s", 1, "t", {"b": [1, 2], "a": 1}, 60.0, "ada")
+    others = [
+        digest_of("r", "s", 1, "u", {"a": 1, "b": [1, 2]}, 60.0, "ada"),
+        digest_of("r", "s", 1, "t", {"a": 1, "b": [2, 1]}, 60.0, "ada"),
+        digest_of("r", "s", 1, "t", {"a": "1", "b": [1, 2]}, 60.0, "ada"),
+        digest_of("r", "s", 1, "t", {}, 60.0, "ada"),
+        digest_of("q", "s", 1, "t", {"a": 1, "b": [1, 2]}, 60.0, "ada"),
+        digest_of("r", "s", 2, "t", {"a": 1, "b": [1, 2]}, 60.0, "ada"),
+        digest_of("r", "s", 1, "t", {"a": 1, "b": [1, 2]}, 1e8, "ada"),
+        digest_of("r", "s", 1, "t", {"a": 1, "b": [1, 2]}, 60.0, "mallory"),
     ]
-    assert one not in [digest_of(name, args) for name, args in others]
+    assert one not in others
     with pytest.raises(ValueError, match="Out of range float"):
-        digest_of("t", {"a": float("nan")})
+        digest_of("r", "s", 1, "t", {"a": float("nan")}, 60.0, "ada")
 
 
 def test_a_tool_judges_only_arguments_it_has() -> None:
@@ -273,10 +277,19 @@ def test_rolling_back_gives_everything_back_and_takes_the_other_away(gate: Gate)
 
 def test_handing_over_sets_owner_and_lease(gate: Gate) -> None:
     first = gate.serves()
-    made = gate.does("extend_lease", {"endpoint": "shop", "owner": "team", "for_s": 500.0}, step="keep")
+    made = gate.does(
+        "extend_lease", {"endpoint": "shop", "owner": "team", "for_s": 500.0, "exactly": True}, step="keep"
+    )
     state = gate.backend.serving.state("shop")
     assert (state.owner, state.run, state.lease_until) == ("team", "r", made["lease_until"])
     assert (made["version"], made["lease_until"]) == (first["version"], gate.clock.now() + 500.0)
+
+
+def test_a_lease_is_shortened_only_when_that_is_asked(gate: Gate) -> None:
+    gate.serves()
+    before = gate.backend.serving.state("shop").lease_until
+    gate.does("extend_lease", {"endpoint": "shop", "owner": "team", "for_s": 1.0}, step="keep")
+    assert gate.backend.serving.state("shop").lease_until == before
 
 
 @pytest.mark.parametrize("kind", ["job", "endpoint", "machine"])

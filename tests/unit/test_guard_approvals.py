@@ -11,7 +11,6 @@ from agent import guard
 from agent.contract import Contract
 from agent.plan import Plan, ref
 from agent.state import Planned
-from tools.tool import digest_of
 
 PRODUCTION = contract(part(ACCURACY, LATENCY, ERRORS, strategy="canary"), environment="production")
 PREPARED = {
@@ -33,7 +32,8 @@ def test_a_call_is_approved_with_the_arguments_it_will_be_made_with() -> None:
     verdict, approved = guard.review(tune, story.run, LIMITS)
     assert approved is not None
     assert approved.call.args["data"] == "jobs/1"
-    assert approved.call.digest == digest_of("tune_model", dict(approved.call.args))
+    assert approved.call.sealed
+    assert not approved.call.model_copy(update={"limit_s": 1e8}).sealed
     assert approved.call.id == f"r/{tune.id}/1"
     assert verdict.facts["tool"] == "tune_model"
 

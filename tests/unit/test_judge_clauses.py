@@ -148,7 +148,9 @@ def test_availability_is_the_other_side_of_errors() -> None:
 def test_throughput_is_compared_as_it_was_measured() -> None:
     wanted = clause("throughput_rps", ">=", 50, "live")
     assert judge.live(wanted, counted("throughput_rps", None, 500, 60.0)).verdict == "MET"
-    assert judge.live(wanted, counted("throughput_rps", None, 500, 40.0)).verdict == "NOT MET"
+    short = counted("throughput_rps", None, 500, 40.0)
+    assert judge.live(wanted, short.model_copy(update={"rate_rps": 60.0})).verdict == "NOT MET"
+    assert judge.live(wanted, short.model_copy(update={"rate_rps": 41.0})).verdict == "UNPROVEN"
     assert judge.live(wanted, counted("throughput_rps", None, 0, 60.0)).verdict == "UNPROVEN"
 
 

@@ -58,7 +58,7 @@ def parts(draw: st.DrawFn, index: int = 0) -> Part:
         "strategy": strategy,
     }
     if strategy == "canary":
-        more["steps"] = tuple(draw(st.lists(st.floats(0.01, 100), max_size=4)))
+        more["steps"] = tuple(sorted(draw(st.lists(st.floats(0.01, 100), max_size=4))))
     if strategy != "none":
         more["hold_s"] = draw(st.sampled_from([None, 5.0, 600.0]))
     return part(*measured, *live, name=draw(NAMES), target=f"target{index}", **more)
@@ -145,9 +145,13 @@ def ids(plan: Plan) -> list[str]:
     return [s.id for s in plan.steps]
 
 
-def test_a_goal_without_a_clause_trains_and_chooses_and_opens_no_holdout() -> None:
-    assert "evaluate_model" not in [s.tool for s in proposed(contract(part())).steps]
-    assert "evaluate" in ids(proposed(contract(part(ACCURACY))))
+def test_a_goal_without_a_clause_is_measured_on_the_holdout_all_the_same() -> None:
+    plan = proposed(contract(part(strategy="direct")))
+    evaluate, register = plan.step("evaluate"), plan.step("register")
+    assert evaluate is not None
+    assert [m["metric"] for m in evaluate.args["measures"]] == ["accuracy"]
+    assert register is not None
+    assert "evaluate" in register.needs
 
 
 def test_nothing_is_served_that_was_not_measured() -> None:

@@ -113,7 +113,25 @@ def test_two_thresholds_for_one_live_metric_have_verdicts_of_their_own() -> None
     story = Story(contract(part(soft, hard, strategy="direct")))
     for limit, slow in ((50.0, 100), (500.0, 0)):
         saw(story, "monitor-100", "live", "latency_p95_ms", 60.0, threshold=limit, count=slow, n=400)
+    assert [v.verdict for v in clause_verdicts(story.run)] == ["NOT MET", "UNPROVEN"]
+    story.ended("keep", KEPT)
     assert [v.verdict for v in clause_verdicts(story.run)] == ["NOT MET", "MET"]
+
+
+def test_a_live_clause_is_met_only_by_what_is_kept() -> None:
+    story = Story(contract(part(ERRORS, strategy="direct")))
+    saw(story, "monitor-100", "live", "error_rate", 0.0, count=0, n=600)
+    assert "not kept" in clause_verdicts(story.run)[0].note
+    story.ended("keep", KEPT)
+    assert clause_verdicts(story.run)[0].verdict == "MET"
+    story.tell("decision", Decided(action="revise", part="model", change="roll_back", why="later"))
+    assert clause_verdicts(story.run)[0].verdict == "UNPROVEN"
+
+
+def test_a_budget_is_unproven_where_the_price_is_not_known() -> None:
+    story = Story(contract(part(ACCURACY), budget_usd=1.0), seen=survey(usd_per_hour=None))
+    story.ended("prepare", {})
+    assert {v.id: v.verdict for v in clause_verdicts(story.run)}["budget"] == "UNPROVEN"
 
 
 @pytest.mark.parametrize(("budget", "deadline", "met"), [(0.5, 10.0, "MET"), (0.2, 8.0, "NOT MET")])
@@ -266,7 +284,10 @@ def test_a_clause_reads_as_a_sentence(given: object, said: str) -> None:
 
 def test_the_verdict_on_a_watch_that_was_extended_uses_its_own_look() -> None:
     longer = step("monitor-100-longer1", "monitor_endpoint", {}, round=1)
-    story = Story(contract(part(ERRORS, strategy="direct")), plan(step("monitor-100", "monitor_endpoint", {}), longer))
+    kept = step("keep", "extend_lease", {})
+    steps = (step("monitor-100", "monitor_endpoint", {}), longer, kept)
+    story = Story(contract(part(ERRORS, strategy="direct")), plan(*steps))
+    story.ended("keep", KEPT)
     saw(story, "monitor-100", "live", "error_rate", 0.0, count=0, n=309)
     assert clause_verdicts(story.run)[0].verdict == "MET"
     saw(story, longer.id, "live", "error_rate", 0.0, count=0, n=309)

@@ -24,6 +24,7 @@ from agent.state import (
     Intent,
     Planned,
     Run,
+    Settled,
     Stated,
     Understood,
     Verdict,
@@ -106,6 +107,7 @@ TOLD: list[tuple[str, Record]] = [
     ),
     ("answer", Answer(pending="plan-1", approve=True, who="bob")),
     ("decision", Decided(action="revise", part="model", change="retry:prepare", why="it may pass")),
+    ("settled", Settled(call="r/prepare/1", usd_micro=3)),
     ("finish", Finished(report=REPORT)),
 ]
 
@@ -204,3 +206,10 @@ def test_a_run_that_has_its_report_decides_nothing_more() -> None:
     decision = decide(story.run, now=NOW)
     assert isinstance(decision, Decided)
     assert decision.action == "finish"
+
+
+def test_what_goes_on_keeps_its_reservation_until_it_is_settled() -> None:
+    told = [*TOLD[:8], ("outcome", Ended(call="r/prepare/1", phase="done", result={}, holds=True))]
+    assert fold("r", lines(told)).reserved_micro == 7
+    run = fold("r", lines([*told, ("settled", Settled(call="r/prepare/1", usd_micro=3))]))
+    assert (run.reserved_micro, run.settled_micro) == (0, 3)

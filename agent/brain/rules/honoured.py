@@ -130,7 +130,7 @@ def _rollout(part: Part) -> Iterator[str]:
     wanted = part.rollout
     if wanted.strategy not in rollout.SUPPORTED:
         yield f"no tool here does a {wanted.strategy} rollout: {', '.join(rollout.SUPPORTED)}"
-    if list(wanted.steps) != sorted(set(wanted.steps)):
+    if list(wanted.steps) != sorted(wanted.steps):
         yield f"the steps of a canary rise: {', '.join(f'{s:g} %' for s in wanted.steps)} do not"
     if wanted.min_replicas is not None or wanted.max_replicas is not None:
         yield "nothing here changes the number of replicas by itself: name one number"
