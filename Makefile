@@ -17,11 +17,12 @@ define install
 	|| { cat $(VENV)/pip.log; exit 1; }
 endef
 
-.PHONY: help demo test lock
+.PHONY: help demo test test-all lock
 
 help:
 	@echo "make demo   install Goalkeeper into $(VENV) and run its main job: train, evaluate, canary, serve, report"
 	@echo "make test   everything that is checked: lint, format, types, import contracts, tests"
+	@echo "make test-all  every test, the long ones too: every point at which a run can be killed"
 	@echo "make lock   write the lock files anew from pyproject.toml"
 
 demo: $(VENV)/.installed
@@ -32,6 +33,9 @@ test: $(VENV)/.checkout
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.checkout
 	$(BIN)/python -m pytest
 
 $(BIN)/python:

@@ -56,19 +56,20 @@ def played(name: str, folder: Path) -> dict[str, str]:
         request = stage.request(accept=told.accept).model_copy(update={"text": told.goal})
         document = session.drive(session.start(request), ask=lambda _: told.answer)
         events = list(session.events(document.run.id))
-        tell = plainly(stage, document.run.id, events)
+        tell = plainly(stage, [line.id for line in session.runs().runs], events)
         lines = [{"seq": e.seq, "kind": e.kind, "body": rounded(e.body)} for e in events]
         journal = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines)
     report = (stage.settings.home / "runs" / document.run.id / "report.md").read_text(encoding="utf-8")
     return {"journal.jsonl": tell(journal), "report.md": tell(report)}
 
 
-def plainly(stage: Stage, run: str, events: Sequence[Event]) -> Callable[[str], str]:
-    """Takes out what chance and this machine put in: the run's id and what it is part of, folders, who won a race."""
-    jobs = {e.target: "job:" + e.token.partition("/")[2] for e in stage.calls("jobs.submit") if e.token.startswith(run)}
+def plainly(stage: Stage, runs: Sequence[str], events: Sequence[Event]) -> Callable[[str], str]:
+    """Takes out what chance and this machine put in: ids of runs (newest first) and what they are part of, folders."""
+    jobs = {e.target: "job:" + e.token.partition("/")[2] for e in stage.calls("jobs.submit")}
     calls = [Call.model_validate(e.body["call"]) for e in events if e.kind == "verdict"]
     words = {c.digest: f"digest of {c.step}/{c.attempt}" for c in calls}
-    words |= {command(stage.settings): "GOALKEEPER", str(stage.folder): "FOLDER", run: "RUN"}
+    words |= {command(stage.settings): "GOALKEEPER", str(stage.folder): "FOLDER"}
+    words |= {run: "RUN" if number == 0 else f"RUN-BEFORE-{number}" for number, run in enumerate(runs)}
 
     def tell(text: str) -> str:
         for word, plain in words.items():

@@ -150,6 +150,16 @@ def test_a_yes_beforehand_does_not_reach_a_step_that_was_not_foreseen() -> None:
     assert story.begun("keep") == "held"
 
 
+def test_a_yes_does_not_reach_what_is_refused_meanwhile() -> None:
+    """The hand-over was agreed to; what was spent since leaves too little for it."""
+    wanted = PRODUCTION.model_copy(update={"budget_usd": 1.5})
+    steps = plan(step("prepare"), step("keep", "extend_lease"))
+    story = Story(wanted, steps, seen=survey(usd_per_hour=1.0), accept=True)
+    assert asked(story) == ["keep"]
+    story.ended("prepare", {"key": "k"}, settled_micro=600_000)
+    assert story.begun("keep") == "refused"
+
+
 @pytest.mark.parametrize("accept", [False, True])
 def test_what_costs_more_than_the_budget_allows_is_refused(accept: bool) -> None:
     wanted = contract(part(), budget_usd=1.0)
