@@ -104,7 +104,15 @@ class _Left(Record):
 
 def _launched(args: LaunchTraining, site: Site, handle: str) -> Outcome:
     del args
-    return jobs.follow(site, handle, _Left, lambda made, state: Trained(claimed=made.claimed, **jobs.left(state)))
+
+    def trained(made: _Left, state: JobState) -> Trained:
+        place = jobs.left(state)
+        folder = site.backend.objects.fetch(place["key"])
+        if not any(path.is_file() and path.name != "metrics.json" for path in folder.rglob("*")):
+            raise Failed("the program left no model in GOALKEEPER_OUTPUT_DIR", cause="user_code_error")
+        return Trained(claimed=made.claimed, **place)
+
+    return jobs.follow(site, handle, _Left, trained)
 
 
 launch_training = Tool(

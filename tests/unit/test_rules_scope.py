@@ -191,3 +191,21 @@ def test_no_mixture_of_phrases_and_figures_is_too_much() -> None:
     for _ in range(400):
         words = (chance.choice(phrases if chance.random() < 0.6 else figures) for _ in range(chance.randint(1, 25)))
         assert isinstance(_answer(" ".join(words)), Contract | Refusal)
+
+
+@pytest.mark.parametrize(
+    "said", ["accuracy no more than 50%", "log loss at least 0.3", "准确率不超过 50%", "accuracy at least -90%"]
+)
+def test_a_demand_that_makes_no_sense_is_a_question(said: str) -> None:
+    made = _contract(f"Classify x.csv, label y, {said}")
+    assert "parts.0.clauses" in [q.field for q in made.questions]
+
+
+def test_a_decimal_comma_is_a_decimal_point() -> None:
+    (clause,) = _contract("Classify x.csv, label y, accuracy at least 0,95").parts[0].clauses
+    assert (clause.op, clause.value) == (">=", 0.95)
+
+
+def test_a_family_that_is_ruled_out_is_not_tried() -> None:
+    models = _contract("Classify x.csv, label y, accuracy at least 99%, do not use random forest").parts[0].models
+    assert models == ("logistic_regression", "gradient_boosting")

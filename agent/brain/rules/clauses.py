@@ -32,6 +32,8 @@ class Demands:
     """Metrics that the goal names only loosely (`latency`), read as the canonical one given here."""
     retrain: tuple[str, ...] = ()
     """Metrics whose breach asks for a new training."""
+    turned: tuple[str, ...] = ()
+    """Metrics that are demanded the wrong way round: `accuracy no more than 50 %`."""
 
 
 def demands(reading: Reading, task: str, *, serves: bool) -> Demands:
@@ -55,10 +57,11 @@ def demands(reading: Reading, task: str, *, serves: bool) -> Demands:
     made = scope.with_confidence(reading, sorted(places, key=lambda place: place[0]), sure)
     made = scope.with_windows(reading, made, spans)
     retrain = [p.name for p in kept if _retrains(reading, p)]
+    turned = [p.name for p in kept if task not in _MODEL_FREE and _is_turned(reading, p)]
     loose = [c.metric for at, c in made if reading[at].readings.get("metric") == "latency"]
     return Demands(
         clauses=tuple(_numbered([c for _, c in made])), objective=chosen, assumed=tuple(loose),
-        retrain=tuple(retrain),
+        retrain=tuple(retrain), turned=tuple(dict.fromkeys(turned)),
     )  # fmt: skip
 
 
@@ -86,6 +89,19 @@ def _agrees(pair: Pair) -> bool | None:
     if known is None:
         return None
     return (pair.polarity in ("ge", "gt")) == (known.better == "max")
+
+
+def _is_turned(reading: Reading, pair: Pair) -> bool:
+    """A plain demand for the worse: likely a slip, and no guess is safe."""
+    known = metric(pair.name)
+    plain = (
+        known is not None
+        and known.where == "holdout"
+        and pair.cmp is not None
+        and pair.polarity in ("ge", "le", "gt", "lt")
+        and _agrees(pair) is False
+    )
+    return plain and not (_aborts(reading, pair) or _retrains(reading, pair))
 
 
 def _is_symptom(reading: Reading, pair: Pair, task: str) -> bool:

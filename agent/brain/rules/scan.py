@@ -84,10 +84,15 @@ class Token:
     quoted: bool = False
 
 
+_DECIMAL_COMMA: Final = re.compile(r"(?<![\w.,])(0),(\d{1,4})(?![\d.,]*\d)")
+"""`0,95`: no list and no thousands begin with a lone zero."""
+
+
 def normalise(text: str) -> str:
     """Full-width forms become ASCII, curly apostrophes straight, circled numbers `(1)`."""
     plain = text.translate(_CIRCLED)
     plain = "".join(c if c in "…" else unicodedata.normalize("NFKC", c) for c in plain)
+    plain = _DECIMAL_COMMA.sub(r"\1.\2", plain)
     return plain.replace("’", "'").replace("′", "'").replace("—", ",").replace("–", "-").replace("−", "-")
 
 

@@ -73,6 +73,12 @@ def families(reading: Reading) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def excluded(reading: Reading) -> tuple[str, ...]:
+    """Families that the goal rules out: `do not use random forest`."""
+    found = [e.readings["family"] for n, e in enumerate(reading.entities) if e.means("family") and reading.negated(n)]
+    return tuple(dict.fromkeys(found))
+
+
 def _hub_name(text: str) -> str:
     name = text.rpartition("/")[2].lower()
     return re.sub(r"^(resnet|vgg)(\d)", r"\1-\2", name)

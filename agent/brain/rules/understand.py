@@ -5,9 +5,11 @@ Deterministic, without network or model. It judges no feasibility: impossible va
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count
+from typing import Final
 
 from agent.brain.protocol import Context
 from agent.brain.rules import clauses, data, limits, placement, preparing, rollout, search, targets, tasks, upkeep
@@ -20,6 +22,7 @@ from agent.brain.rules.refusals import refusal
 from agent.brain.rules.scan import normalise, scan
 from agent.contract import Contract, Data, Part, Refusal, Remark
 from agent.goal import Goal
+from agent.search import LINEAR
 
 LONGEST = 10_000
 """Characters of a goal; more is a document, and reading it would take more than a moment."""
@@ -108,7 +111,7 @@ def _part(reading: Reading, number: int, environment: str | None) -> _Understood
         "target": subject.target,
         "source_models": subject.source_models,
         "objective": demands.objective,
-        "models": targets.families(reading) if trained else (),
+        "models": _families(reading, task) if trained else (),
         "clauses": demands.clauses if task not in ("estimate", "cleanup") else (),
         "rollout": serving.rollout,
         "upkeep": upkeep.standing(reading, rhythm, demands.retrain),
@@ -117,8 +120,31 @@ def _part(reading: Reading, number: int, environment: str | None) -> _Understood
     return _Understood(
         part=part,
         assumptions=tuple(_assumptions(number, wanted, serving, demands)),
-        questions=tuple(_questions(reading, number, part)),
+        questions=(*_questions(reading, number, part), *_turned(number, demands), *_below_zero(reading, number, part)),
     )
+
+
+_NEGATIVE: Final = re.compile(r"(?<![\w.,)\]}-])-\s?[$¥€]?\d|(?<![\w.])NaN(?!\w)", re.IGNORECASE)
+_SIGNED: Final = ("r2", "mcc", "silhouette")
+
+
+def _turned(number: int, demands: clauses.Demands) -> Iterator[Remark]:
+    for name in demands.turned:
+        yield Remark(field=f"parts.{number}.clauses", text=f"The goal demands the worse of {name}; what is meant?")
+
+
+def _below_zero(reading: Reading, number: int, part: Part) -> Iterator[Remark]:
+    """Figures that no demand, budget or count here can have."""
+    if part.train is None and _NEGATIVE.search(reading.text) and not any(c.metric in _SIGNED for c in part.clauses):
+        yield Remark(field=f"parts.{number}.clauses", text="The goal holds a figure that is no amount; what is meant?")
+
+
+def _families(reading: Reading, task: str) -> tuple[str, ...]:
+    """The families that are named; else, where some are ruled out, the usual ones without those."""
+    named, ruled_out = targets.families(reading), targets.excluded(reading)
+    if named or not ruled_out or task not in LINEAR:
+        return named
+    return tuple(f for f in (LINEAR[task], "gradient_boosting", "random_forest") if f not in ruled_out)
 
 
 def _assumptions(
