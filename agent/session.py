@@ -195,9 +195,9 @@ class Session(Runs):
 
     def _finish(self, book: Book, decision: Decided) -> None:
         """The report, as Markdown beside the journal and as the journal's last line."""
-        book.commit()  # the report reads what was spent from the store
         run = book.run
         settle(self._world(book))
+        book.commit()  # the report reads what was spent from the store
         status: Status = "cancelled" if any(d.action == "cancel" for d in run.decisions) else "done"
         path = self._settings.home / "runs" / run.id / "report.md"
         report = self._compose(run, status=status, decided=decision, path=str(path))

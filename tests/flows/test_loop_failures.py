@@ -180,6 +180,18 @@ def _busy(stage: Stage) -> bool:
     return any(j.phase == "running" for j in stage.backend.snapshot().jobs)
 
 
+def test_what_could_not_be_released_is_paid_for_until_the_end_and_reported(tmp_path: Path) -> None:
+    world = priced("bad-canary", usd_per_hour=1.0).model_copy(update={"bad_deploys": (1,)})
+    stage = Stage(tmp_path, CANARY, world=world)
+    stage.backend.faults.arm(operation="serving.remove", fault="refuse", times=None)
+    session, document = stage.run(accept=True)
+    assert document.run.exit_code == 5
+    assert document.run.spent.by == {"compute": pytest.approx(spent(document))}
+    assert session.runs().runs[0].spent_usd == pytest.approx(spent(document))
+    assert session.view(document.run.id).reserved_usd == 0
+    session.close()
+
+
 def test_a_plan_that_may_cost_more_than_the_budget_is_infeasible(tmp_path: Path) -> None:
     stage = Stage(tmp_path, classify(ACCURACY, budget_usd=0.01), world=priced(usd_per_hour=100.0))
     document = stage.ended()
