@@ -45,10 +45,6 @@ class Approvals(Record):
     expire_after_s: float = Field(gt=0)
 
 
-class Endpoint(Record):
-    lease_s: float = Field(gt=0)
-
-
 class Limits(Record):
     """What the agent may do without asking, and at all."""
 
@@ -60,7 +56,6 @@ class Limits(Record):
     ask: Ask
     refuse: Refuse
     approvals: Approvals
-    endpoint: Endpoint
 
 
 def load_limits(text: str | None = None) -> Limits:
