@@ -3,7 +3,6 @@
 GoalkeeperError
 ├── InvalidRequest   exit 2: every fault with its place and the way out
 ├── NoSuchRun        exit 2
-├── NotAllowed       exit 3
 ├── Busy             exit 5: another process owns the run
 └── Broken           exit 5: the store or a backend failed
 """
@@ -49,12 +48,6 @@ class NoSuchRun(GoalkeeperError):
     """There is no run with that id."""
 
     exit_code: ExitCode = 2
-
-
-class NotAllowed(GoalkeeperError):
-    """A policy or a person said no."""
-
-    exit_code: ExitCode = 3
 
 
 class Busy(GoalkeeperError):

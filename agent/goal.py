@@ -18,8 +18,3 @@ class Goal(Record):
     @classmethod
     def of(cls, text: str, *, source: str) -> Goal:
         return cls(text=text, source=source, digest=hashlib.sha256(text.encode()).hexdigest())
-
-    @property
-    def requester(self) -> str:
-        """Who asked, without the door."""
-        return self.source.partition(":")[2]
