@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -19,6 +20,7 @@ from agent.state import CallState, Ended
 from tools.dispatch import Dispatcher
 from tools.errors import Cause, Failed, Invalid, NotFound, Refused, ToolError, Transient, Unknown
 from tools.jobs import JobFailed
+from tools.language import tr
 from tools.tool import Call, Done, Outcome, Running
 
 T = TypeVar("T")
@@ -35,7 +37,8 @@ def perform(approved: Sequence[Approved], dispatcher: Dispatcher, clock: Clock) 
     if len(approved) == 1:
         return [_start(approved[0].call, dispatcher, clock)]
     with ThreadPoolExecutor(max_workers=min(THREADS, max(1, len(approved)))) as pool:
-        return list(pool.map(lambda a: _start(a.call, dispatcher, clock), approved))
+        started = [pool.submit(copy_context().run, _start, a.call, dispatcher, clock) for a in approved]
+        return [one.result() for one in started]
 
 
 def resume(approved: Approved, dispatcher: Dispatcher, clock: Clock) -> Ended:
@@ -62,7 +65,7 @@ def overdue(state: CallState, dispatcher: Dispatcher, *, now: float) -> Ended | 
     if state.started_at is None or now <= state.started_at + limit + OVERDUE_S:
         return None
     stop([state], dispatcher)
-    return _failed(state.call, "timeout", f"it was not seen to end within its limit of {limit:g} s")
+    return _failed(state.call, "timeout", tr("it was not seen to end within its limit of {limit:g} s", limit=limit))
 
 
 def stop(states: Sequence[CallState], dispatcher: Dispatcher) -> None:
@@ -71,6 +74,20 @@ def stop(states: Sequence[CallState], dispatcher: Dispatcher) -> None:
         if state.handle is not None:
             with suppress(ToolError):  # the next look tells; what cannot be ended ends by its own limit
                 dispatcher.stop(state.call, state.handle)
+
+
+_FOR_THE_RUN = ("bring_model",)
+"""What these make is there for their run alone."""
+
+
+def put_away(states: Sequence[CallState], dispatcher: Dispatcher) -> None:
+    """At the end of a run: copies that were made for it alone go with it, unless an endpoint serves from one."""
+    served = [s.call.args.get("model") for s in states if s.call.tool == "deploy_model"]
+    for state in states:
+        key = state.ended.result.get("key") if state.ended is not None and state.ended.result is not None else None
+        if state.call.tool in _FOR_THE_RUN and state.started_at is not None and (key is None or key not in served):
+            with suppress(ToolError):  # it lies where only this run's calls look
+                dispatcher.stop(state.call, state.handle or "")
 
 
 def _start(call: Call, dispatcher: Dispatcher, clock: Clock) -> Ended:
@@ -106,7 +123,9 @@ def _find(call: Call, dispatcher: Dispatcher, clock: Clock) -> Outcome | None:
             found = _patiently(lambda: dispatcher.find(call), clock)
     except Transient as error:
         # Not a cause that may be tried again: a second attempt could make the same thing twice.
-        raise Failed(f"it cannot be seen what became of {call.id}: {error}", cause="unknown") from error
+        raise Failed(
+            tr("it cannot be seen what became of {call}: {error}", call=call.id, error=error), cause="unknown"
+        ) from error
     return found
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent import act, guard
+from agent import act, diagnose, guard
 from agent.book import Book
 from agent.clock import Clock
 from agent.decide import Continue, decide, wound_down
 from agent.diagnose import WORDS
 from agent.guard import Approved
-from agent.observe import observe
+from agent.observe import Observation, observe
+from agent.plan import Step
 from agent.record.store import Message, Store
 from agent.state import Answer, CallState, Decided, Diagnosed, Ended, Intent, Settled
 from policies.limits import Limits
+from tools.deploy import Inspected
 from tools.dispatch import Dispatcher
-from tools.record import Record
+from tools.language import tr
+from tools.monitor import Reading
+from tools.record import Json, Record
 
 
 class Wait(Record):
@@ -78,15 +82,15 @@ def _inbox(world: World) -> None:
         book.fold_in(message.id)
         if message.kind == "cancel":
             who = str(message.body.get("who", "somebody"))
-            book.add(Decided(action="cancel", why=f"{who} cancelled the run", code=4))
+            book.add(Decided(action="cancel", why=tr("{who} cancelled the run", who=who), code=4))
         else:
             _answer(world, message)
     now = world.clock.now()
     for pending in list(run.pending.values()):
         if pending.id != guard.envelope(run):
-            book.add(Answer(pending=pending.id, approve=False, who="a later plan"))
+            book.add(Answer(pending=pending.id, approve=False, who=tr("a later plan")))
         elif pending.expires <= now:
-            book.add(Answer(pending=pending.id, approve=False, who="nobody in time"))
+            book.add(Answer(pending=pending.id, approve=False, who=tr("nobody in time")))
 
 
 def _answer(world: World, message: Message) -> None:
@@ -116,7 +120,7 @@ def _review(world: World) -> list[Approved]:
     room = world.limits.parallel.calls - len(book.run.live_calls())
     for step in book.run.ready()[: max(0, room)]:
         attempt = 1 + sum(1 for c in book.run.calls.values() if c.call.step == step.id)
-        verdict, ticket = guard.review(step, book.run, world.limits, attempt=attempt)
+        verdict, ticket = guard.review(step, book.run, world.limits, attempt=attempt, now=world.clock.now())
         if verdict.policies == ("budget",) and book.run.live_calls():
             continue  # what is reserved for running calls may come back: it is judged again when they end
         book.add(verdict)
@@ -142,14 +146,35 @@ def _record(world: World, ended: Ended) -> None:
     step = book.run.plan.step(state.call.step)
     if ended.phase == "done" and step is not None and ended.result is not None and book.run.contract is not None:
         for seen in observe(step, ended.result, book.run.contract):
-            book.add(seen)
+            book.add(seen.model_copy(update={"looks": _looks(world, seen)}))
+        if step.tool == "read_traffic" and (ails := _diagnosed(world, step, ended.result)) is not None:
+            book.add(ails)
     if ended.phase == "failed" and ended.cause is not None:
         part = step.part if step is not None else None
-        text = f"{WORDS[ended.cause]}: {ended.message}"
+        text = f"{tr(WORDS[ended.cause])}{tr(': ')}{ended.message}"
         book.add(Diagnosed(part=part, step=state.call.step, cause=ended.cause, text=text))
 
 
-_GOES_ON = ("deploy_model",)
+def _looks(world: World, seen: Observation) -> int:
+    """How often others opened the holdout of this number before: earlier runs of this home, other parts of this one."""
+    holdout, run = seen.digests.get("holdout"), world.book.run
+    if seen.stage != "holdout" or holdout is None:
+        return 0
+    here = {(o.part, o.round) for o in run.observations if o.part != seen.part and o.opens(holdout)}
+    return world.store.looks(holdout, but=run.id) + len(here)
+
+
+def _diagnosed(world: World, step: Step, result: Json) -> Diagnosed | None:
+    """What a look at an endpoint says of what ails it; None when nothing does."""
+    run = world.book.run
+    looked = next((r for n in step.needs if (r := run.result(n)) is not None), None)
+    found = diagnose.examine(Inspected.model_validate(looked or {"state": None}), Reading.model_validate(result))
+    if found.cause is None:
+        return None
+    return Diagnosed(part=step.part, step=step.id, cause=found.cause, text=found.text)
+
+
+_GOES_ON = ("deploy_model", "scale_endpoint")
 _TAKES_OVER = ("extend_lease", "release_resource", "rollback_endpoint")
 """What these end or hand over is paid for up to here; from then on somebody else's lease pays."""
 
@@ -158,7 +183,9 @@ def settle(world: World, *, part: str | None = None) -> None:
     """Close the reservations of what went on after its call was over: of one part, or at the end of the run."""
     for state in [c for c in world.book.run.calls.values() if c.holds]:
         if part is None or _part_of(world, state) == part:
-            world.book.add(Settled(call=state.call.id, usd_micro=_bill(world, state)))
+            stays = part is None and state.call.tool == "scale_endpoint"  # nobody took it back or over
+            cost = state.verdict.reserve_micro if stays else _bill(world, state)
+            world.book.add(Settled(call=state.call.id, usd_micro=cost))
 
 
 def _part_of(world: World, state: CallState) -> str | None:
@@ -172,7 +199,7 @@ def _bill(world: World, state: CallState) -> int:
     price = world.usd_micro_per_hour
     if not reserved or price is None or state.started_at is None:
         return 0
-    if state.call.tool == "extend_lease":
+    if state.call.tool in ("extend_lease", "rollback_endpoint"):
         return reserved  # what keeps running after the report is paid for by its lease
-    used = max(0.0, world.clock.now() - state.started_at) * int(state.call.args.get("replicas", 1))
+    used = max(0.0, world.clock.now() - state.started_at) * guard.servers(state.call.args)
     return min(reserved, -(-round(price * used) // 3600))

@@ -15,11 +15,11 @@ from pydantic import BaseModel
 from agent.contract import Clause, Data, Remark
 from agent.errors import Fault
 from agent.wording import clean, demand, number
+from tools.language import tr
 
 R = TypeVar("R", bound=BaseModel)
 UNIONS = frozenset({"constraints", "clean", "drop_columns", "join", "retrain_on"})
 """Fields whose values add up instead of competing."""
-FIX = "make the two agree, or say it once"
 
 
 class Agreement:
@@ -33,12 +33,15 @@ class Agreement:
         """Fields of assumptions that no longer hold."""
         self.answered: set[str] = set()
         """Fields of questions that are answered."""
+        self.joined: set[str] = set()
+        """Data sets that are joined to others: a second one in the same role is no contradiction."""
 
-    def fault(self, path: str, what: str, fix: str = FIX) -> None:
+    def fault(self, path: str, what: str, fix: str | None = None) -> None:
         """A contradiction at a field of the file; the nearest place above it is named."""
         while path and path not in self.places:
             path = path.rpartition(".")[0]
-        self.faults.append(Fault(place=self.places.get(path, path or "goal file"), what=what, fix=fix))
+        place = self.places.get(path, path or tr("goal file"))
+        self.faults.append(Fault(place=place, what=what, fix=fix or tr("make the two agree, or say it once")))
 
     def about(self, path: str) -> set[str]:
         """The fields of remarks that speak of this path, of something above it, or below it."""
@@ -76,7 +79,7 @@ class Agreement:
             return self._data(() if self._assumed(at) else told, said, at, here)
         if told in (None, (), {}, default) or same(told, said) or self.open(at):
             return said
-        self.fault(here, f"the text says {show(told)}, this says {show(said)}")
+        self.fault(here, tr("the text says {told}, this says {said}", told=show(told), said=show(said)))
         return told
 
     def _assumed(self, path: str) -> bool:
@@ -99,8 +102,14 @@ class Agreement:
             elif _equal(merged[twin], clause):
                 merged[twin] = clause.model_copy(update={"id": clause.id or merged[twin].id})
             else:
-                what = f"the text demands {demand(merged[twin])}, this {demand(clause)}"
-                self.fault(f"{here}.{index}", what if twin < len(told) else what.replace("the text", "another clause"))
+                what = tr(
+                    "the text demands {told}, this {said}"
+                    if twin < len(told)
+                    else "another clause demands {told}, this {said}",
+                    told=demand(merged[twin]),
+                    said=demand(clause),
+                )
+                self.fault(f"{here}.{index}", what)
         return _numbered(merged)
 
     def _data(self, told: tuple[Data, ...], said: tuple[Data, ...], at: str, here: str) -> tuple[Data, ...]:
@@ -111,8 +120,11 @@ class Agreement:
             rival = next((d for d in told if d.role == data.role and _source(d) != _source(data)), None)
             if twin is not None:
                 merged[twin] = self.settle(merged[twin], data, f"{at}.{twin}", f"{here}.{index}", skip={"uri"})
-            elif rival is not None:
-                self.fault(f"{here}.{index}", f"the text names {clean(rival.uri)}, this {clean(data.uri)}")
+            elif rival is not None and data.uri not in self.joined:
+                self.fault(
+                    f"{here}.{index}",
+                    tr("the text names {told}, this {said}", told=clean(rival.uri), said=clean(data.uri)),
+                )
             else:
                 merged.append(data)
         return tuple(merged)
@@ -139,7 +151,7 @@ def same(told: object, said: object) -> bool:
 def show(value: object) -> str:
     """A value as a fault shows it."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, tuple):
@@ -162,8 +174,19 @@ def _source(data: Data) -> str:
 
 
 def _alike(a: Clause, b: Clause) -> bool:
-    """Two clauses bound the same thing from the same side."""
-    return (a.metric, a.class_, a.where, a.abort, _side(a)) == (b.metric, b.class_, b.where, b.abort, _side(b))
+    """Two clauses bound the same thing from the same side: a number and what is relative to a model both hold."""
+    return (a.metric, a.class_, a.where, a.abort, _side(a), _to(a)) == (
+        b.metric,
+        b.class_,
+        b.where,
+        b.abort,
+        _side(b),
+        _to(b),
+    )
+
+
+def _to(clause: Clause) -> str | None:
+    return None if clause.relative is None else clause.relative.to
 
 
 def _side(clause: Clause) -> str:

@@ -8,18 +8,20 @@ extensions of a watch, attempts of a step.
 from __future__ import annotations
 
 import math
-from typing import Literal
 
-from agent import judge
+from agent import judge, live
 from agent.contract import Clause, Part
 from agent.diagnose import repeatable
 from agent.guard import denied
 from agent.judge import Judgement
-from agent.observe import HEALTHY
+from agent.learning import by_command, holdout_clauses
+from agent.live import latest
 from agent.plan import Step
-from agent.search import EXTENSIONS, can_search_on
+from agent.search import can_search_on
 from agent.state import WITHOUT, CallState, Decided, Run
+from tools.language import tr
 from tools.metrics import metric
+from tools.recipes.records import LOOKS
 from tools.record import Record
 
 
@@ -30,6 +32,8 @@ class Continue(Record):
 Decision = Continue | Decided
 
 _BAD_DATA = ("data_missing", "data_invalid")
+_READ_DATA = ("prepare_data", "tune_model", "evaluate_model")
+"""What asks of the data whether they are what the goal takes them for."""
 _SEARCHED_OUT = ("exhausted", "settle")
 GO_ON = Continue()
 FAR = 3.0
@@ -55,6 +59,9 @@ def wound_down(run: Run) -> Decided | None:
     return next((d for d in run.decisions if d.change == "wind_down"), None)
 
 
+_TAKES_BACK = ("rollback_endpoint", "release_resource", "withdraw_version")
+
+
 def unkept(run: Run) -> list[str]:
     """Parts that deployed something which is neither handed over nor taken back."""
     parts = []
@@ -62,8 +69,10 @@ def unkept(run: Run) -> list[str]:
         steps = run.plan.of_part(part.name)
         deployed = any(s.tool == "deploy_model" and run.of_step(s.id) is not None for s in steps)
         kept = any(s.tool == "extend_lease" and run.done(s.id) for s in steps)
+        if part.task == "scale" and not all(run.done(s.id) for s in steps):
+            deployed = any(s.tool == "scale_endpoint" and run.of_step(s.id) is not None for s in steps)
         # Taking back is tried once: a call that failed for good is not made again, and the lease ends what is left.
-        tried = any(s.tool in ("rollback_endpoint", "release_resource") and run.of_step(s.id) for s in steps)
+        tried = any(s.tool in _TAKES_BACK and run.of_step(s.id) for s in steps)
         if deployed and not kept and not tried:
             parts.append(part.name)
     return parts
@@ -80,16 +89,18 @@ def _open(run: Run, now: float) -> Decision:
     """The decision of a run that is not winding down."""
     contract, feasibility = run.contract, run.plans[-1].feasibility
     if contract is None or feasibility.verdict in _CODES:
-        why = "; ".join(feasibility.reasons)
+        why = tr("; ").join(feasibility.reasons)
         return Decided(action="finish", why=why, code=_CODES.get(feasibility.verdict, 3))
     if cancelled := next((d for d in run.decisions if d.action == "cancel"), None):
         return Decided(action="finish", why=cancelled.why, code=4)
     if who := denied(run):
-        return Decided(action="finish", why=f"{who} did not approve the plan", code=3)
+        return Decided(action="finish", why=tr("{who} did not approve the plan", who=who), code=3)
     if (refused := _refused(run)) is not None:
         return refused
     if contract.deadline_s is not None and now - run.started > contract.deadline_s:
-        return Decided(action="finish", why=f"the deadline of {contract.deadline_s:g} s has passed", code=1)
+        return Decided(
+            action="finish", why=tr("the deadline of {seconds:g} s has passed", seconds=contract.deadline_s), code=1
+        )
     for part in contract.parts:
         if (decision := _part(part, run)) is not None:
             return decision
@@ -100,10 +111,15 @@ def _refused(run: Run) -> Decided | None:
     for step in run.plan.steps:
         state = run.of_step(step.id)
         if state is not None and state.phase == "refused":
-            reason = "; ".join(state.verdict.reasons)
+            reason = tr("; ").join(state.verdict.reasons)
             over_budget = set(state.verdict.policies) == {"budget"}
             if over_budget and step.tool == "tune_model" and _chosen_before(step, run):
-                return Decided(action="revise", part=step.part, change="settle", why=f"the search ends here: {reason}")
+                return Decided(
+                    action="revise",
+                    part=step.part,
+                    change="settle",
+                    why=tr("the search ends here: {reason}", reason=reason),
+                )
             code = 1 if over_budget else 3
             return Decided(action="finish", part=step.part, why=reason, code=code)
     return None
@@ -120,7 +136,7 @@ def _whole(run: Run) -> Decision:
         return GO_ON
     if all(run.done(s.id) for s in run.plan.steps):
         return Decided(action="finish", why=_ending(run))
-    return Decided(action="finish", why=_ending(run) or "no step can go on", code=_failure_code(run))
+    return Decided(action="finish", why=_ending(run) or tr("no step can go on"), code=_failure_code(run))
 
 
 def _ending(run: Run) -> str:
@@ -132,7 +148,7 @@ def _ending(run: Run) -> str:
 def _failure_code(run: Run) -> int:
     """2 when the data itself is at fault, 5 when the agent, a backend or a program failed."""
     failed = [c for c in run.calls.values() if c.phase == "failed" and c.ended is not None]
-    if any(c.call.tool == "prepare_data" and c.ended and c.ended.cause in _BAD_DATA for c in failed):
+    if any(c.call.tool in _READ_DATA and c.ended and c.ended.cause in _BAD_DATA for c in failed):
         return 2
     return 5 if failed else 1
 
@@ -145,7 +161,7 @@ def _part(part: Part, run: Run) -> Decided | None:
         state = run.of_step(step.id)
         if state is not None and state.phase == "failed":
             return _after_failure(part, step, state, run)
-    for look in (_live, _holdout, _validation):
+    for look in (live.decide, _holdout, _validation):
         if (decision := look(part, steps, run)) is not None:
             return decision
     return None
@@ -160,32 +176,16 @@ def _after_failure(part: Part, step: Step, state: CallState, run: Run) -> Decide
     assert ended is not None
     if repeatable(ended.cause) and state.call.attempt < 2 and not step.tool.startswith("evaluate"):
         return Decided(action="revise", part=part.name, change=f"retry:{step.id}", why=f"{step.id}: {ended.message}")
-    why = f"{step.id} failed ({ended.cause}): {ended.message}"
+    why = tr("{step} failed ({cause}): {message}", step=step.id, cause=ended.cause, message=ended.message)
     siblings = [s for s in run.plan.of_part(part.name) if s.tool == step.tool == "tune_model" and s.id != step.id]
     if siblings and not all((c := run.of_step(s.id)) is not None and c.phase == "failed" for s in siblings):
         return Decided(action="revise", part=part.name, change=f"{WITHOUT}{step.id}", why=why)
-    return Decided(action="revise", part=part.name, change=_undo(part, run), why=why)
-
-
-def _undo(part: Part, run: Run) -> Literal["roll_back", "stop"]:
-    """Something was deployed and must not stay as it is; or nothing was, or it was handed over already."""
-    steps = run.plan.of_part(part.name)
-    deployed = any(s.tool == "deploy_model" and run.of_step(s.id) for s in steps)
-    kept = any(s.tool == "extend_lease" and run.done(s.id) for s in steps)
-    return "roll_back" if deployed and not kept else "stop"
-
-
-def _holdout_clauses(part: Part) -> list[Clause]:
-    return [c for c in part.clauses if c.where == "holdout"]
-
-
-def _latest(steps: list[Step], tool: str, run: Run) -> Step | None:
-    return next((s for s in reversed(steps) if s.tool == tool and run.done(s.id)), None)
+    return Decided(action="revise", part=part.name, change=live.undo(part, run), why=why)
 
 
 def _validation(part: Part, steps: list[Step], run: Run) -> Decided | None:
     """After a choice on validation: search on before the holdout is opened, if that may help."""
-    chosen = _latest(steps, "select_model", run)
+    chosen = latest(steps, "select_model", run)
     if chosen is None:
         return None
     evaluation = next((s for s in steps if s.tool == "evaluate_model" and chosen.id in s.needs), None)
@@ -202,18 +202,41 @@ def _validation(part: Part, steps: list[Step], run: Run) -> Decided | None:
 def short_on_validation(part: Part, chosen: Step, run: Run) -> list[tuple[Clause, Judgement]]:
     """The holdout clauses that the chosen model does not meet on validation."""
     seen = [o for o in run.observations if o.step == chosen.id]
-    judged = [(c, judge.holdout(c, judge.find(c, seen, "validation"))) for c in _holdout_clauses(part)]
+    judged = [(c, judge.on_holdout(c, seen, stage="validation")[0]) for c in holdout_clauses(part)]
     return [(c, j) for c, j in judged if j.verdict == "NOT MET"]
 
 
 def _short_words(short: list[tuple[Clause, Judgement]]) -> str:
-    return "; ".join(f"validation {c.metric} {j.measured:.4g}, {c.op} {c.value} is demanded" for c, j in short)
+    return tr("; ").join(
+        tr(
+            "validation {metric} {measured:.4g}, {op} {wanted} is demanded",
+            metric=c.metric,
+            measured=j.measured,
+            op=c.op,
+            wanted=_demanded(c),
+        )
+        for c, j in short
+    )
+
+
+def _demanded(clause: Clause) -> str:
+    """The number that is demanded; of a relative clause the difference, which is what was measured."""
+    if clause.relative is None:
+        return f"{clause.value}"
+    delta, model = clause.relative.delta, tr(clause.relative.to)
+    if clause.relative.kind == "ratio":
+        return tr("{delta:+g} of it against the {model}", delta=delta, model=model)
+    return tr("{delta:+g} against the {model}", delta=delta, model=model)
 
 
 def exhausted(part: Part, chosen: Step, run: Run, short: list[tuple[Clause, Judgement]]) -> str:
     """Why searching on is not worth it; empty when it may be."""
     if not can_search_on(part, chosen.round):
-        return f"the search is exhausted after {_rounds(part, chosen.round)}: {_short_words(short)}"
+        return tr(
+            "the search is exhausted after {rounds}: {short}",
+            rounds=_rounds(part, chosen.round),
+            short=_short_words(short),
+        )
     result = run.result(chosen.id) or {}
     for clause, judged in short:
         if reason := unlikely(clause, judged, result.get("curve", [])):
@@ -223,11 +246,11 @@ def exhausted(part: Part, chosen: Step, run: Run, short: list[tuple[Clause, Judg
 
 def _rounds(part: Part, level: int) -> str:
     """How far the search went, and who bounded it."""
-    if part.train is not None:
-        return "the goal's own program"
+    if by_command(part):
+        return tr("the goal's own program")
     if part.search is not None and part.search.trials is not None:
-        return f"the {part.search.trials} trials that the goal allows"
-    return f"{level + 1} rounds"
+        return tr("the {n} trials that the goal allows", n=part.search.trials)
+    return tr("{n} rounds", n=level + 1)
 
 
 def unlikely(clause: Clause, judged: Judgement, curve: list[list[float]]) -> str:
@@ -250,66 +273,36 @@ def unlikely(clause: Clause, judged: Judgement, curve: list[list[float]]) -> str
     best = sign * judged.measured + slope * math.log2(10.0)
     if best >= sign * wanted:
         return ""
-    return (
-        f"{clause.metric} {clause.op} {wanted:g} is unlikely to be reachable: validation gives {judged.measured:.4g} "
-        f"and its learning curve suggests at most about {sign * best:.4g} with ten times the data"
+    return tr(
+        "{metric} {op} {wanted:g} is unlikely to be reachable: validation gives {measured:.4g} and its "
+        "learning curve suggests at most about {best:.4g} with ten times the data",
+        metric=clause.metric,
+        op=clause.op,
+        wanted=wanted,
+        measured=judged.measured,
+        best=sign * best,
     )
 
 
 def _holdout(part: Part, steps: list[Step], run: Run) -> Decided | None:
     """After a look at the holdout: go on to deploy, search once more, or stop."""
-    done = _latest(steps, "evaluate_model", run)
+    done = latest([s for s in steps if s.measures], "evaluate_model", run)
     if done is None or any(s.tool == "select_model" and s.round > done.round for s in steps):
         return None
     seen = [o for o in run.observations if o.step == done.id]
     look = run.looks(part.name)
-    judged = [(c, judge.holdout(c, judge.find(c, seen, "holdout"), look=look)) for c in _holdout_clauses(part)]
+    judged = [(c, judge.on_holdout(c, seen, look=look)[0]) for c in holdout_clauses(part)]
     short = [c for c, j in judged if j.verdict != "MET"]
     if not short:
         return None
     names = ", ".join(c.metric for c in short)
     searched_out = any(d.part == part.name and d.change in _SEARCHED_OUT for d in run.decisions)
-    chosen = _latest(steps, "select_model", run)
-    if searched_out or look >= judge.LOOKS or chosen is None or not can_search_on(part, chosen.round):
+    chosen = latest(steps, "select_model", run)
+    if searched_out or look >= LOOKS or chosen is None or not can_search_on(part, chosen.round):
         why = next((d.why for d in run.decisions if d.change in _SEARCHED_OUT and d.part == part.name), "")
-        return Decided(action="revise", part=part.name, change="stop", why=why or f"{names} short on the holdout")
-    return Decided(action="revise", part=part.name, change="search", why=f"{names} short on the holdout")
-
-
-def _live(part: Part, steps: list[Step], run: Run) -> Decided | None:
-    """After a watch: breach → roll back; inconclusive at full traffic → watch longer, then give up."""
-    watched = _latest(steps, "monitor_endpoint", run)
-    if watched is None:
-        return None
-    if any(run.done(s.id) for s in steps if s.tool == "extend_lease"):
-        return None  # handed over: the rollout is decided
-    judged = live_judgements(part, watched, steps, run)
-    healthy = judge.find(HEALTHY, [o for o in run.observations if o.step == watched.id], "live")
-    breached = [(c, j) for c, j in judged if j.verdict == "NOT MET"]
-    asked = any(c.metric == HEALTHY.metric for c, _ in judged)
-    if healthy is not None and not asked and (sick := judge.live(HEALTHY, healthy)).breached:
-        breached.append((HEALTHY, sick))
-    if breached:
-        bad = ", ".join(dict.fromkeys(c.metric for c, _ in breached))
-        why = f"{bad} breached under live traffic: {'; '.join(dict.fromkeys(j.note for _, j in breached))}"
-        return Decided(action="revise", part=part.name, change="roll_back", why=why)
-    if healthy is not None and not healthy.n:
-        return Decided(action="revise", part=part.name, change="roll_back", why="no request reached the new version")
-    if any(s.tool == "monitor_endpoint" and not run.done(s.id) for s in steps):
-        return None
-    open_ = [(c, j) for c, j in judged if j.verdict == "UNPROVEN"]
-    if not open_ or not all(run.done(n) for n in watched.needs):
-        return None
-    notes = "; ".join(f"{c.metric} {j.note}" for c, j in open_)
-    if watched.round < EXTENSIONS:
-        return Decided(action="revise", part=part.name, change="extend", why=notes)
-    return Decided(action="revise", part=part.name, change="roll_back", why=f"live clauses stay unproven: {notes}")
-
-
-def live_judgements(part: Part, watched: Step, steps: list[Step], run: Run) -> list[tuple[Clause, Judgement]]:
-    """The live clauses as the latest watch has them."""
-    seen = [o for o in run.observations if o.step == watched.id]
-    stages = sum(1 for s in steps if s.tool == "monitor_endpoint")
-    live = [c for c in part.clauses if c.where == "live"]
-    look = watched.round + 1
-    return [(c, judge.live(c, judge.find(c, seen, "live"), look=look, stages=stages)) for c in live]
+        return Decided(
+            action="revise", part=part.name, change="stop", why=why or tr("{names} short on the holdout", names=names)
+        )
+    return Decided(
+        action="revise", part=part.name, change="search", why=tr("{names} short on the holdout", names=names)
+    )

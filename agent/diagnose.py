@@ -1,8 +1,19 @@
-"""Stage 8, diagnose: what a typed failure means for the next attempt. A cause comes from a closed set."""
+"""Stage 8, diagnose: what a typed failure means for the next attempt, and what ails an endpoint.
+
+A cause comes from a closed set; what it rests on are numbers of the router and of the backend.
+"""
 
 from __future__ import annotations
 
+from agent import bounds
+from agent.judge import allowed_share
+from agent.observe import HEALTHY
+from tools.deploy import Inspected
 from tools.errors import Cause
+from tools.language import tr
+from tools.monitor import Reading
+from tools.ports import EndpointState, Traffic, VersionState
+from tools.record import Record
 
 _MAY_PASS: frozenset[Cause] = frozenset({"node_lost", "preempted", "network", "capacity"})
 
@@ -36,3 +47,85 @@ WORDS: dict[Cause, str] = {
     "permission": "it is not allowed here",
     "unknown": "the cause is not known",
 }
+
+
+class Ailment(Record):
+    """What ails an endpoint; without a cause, nothing that was measured is wrong."""
+
+    cause: Cause | None = None
+    text: str
+    remedy: str = ""
+    """A command, or what a person could do."""
+
+
+TAIL = 8.0
+"""Slow answers that take so many times the usual look like requests that wait for each other."""
+FEW = 100
+"""Fewer requests say nothing of a tail."""
+
+
+def examine(looked: Inspected, seen: Reading) -> Ailment:
+    """The first cause that the numbers show, the surest first."""
+    state = looked.state
+    if state is None:
+        return Ailment(cause="data_missing", text=tr("the endpoint is not there"), remedy=tr("deploy it"))
+    serving = max((v for v in state.versions if v.weight > 0), key=lambda v: v.weight, default=None)
+    if serving is None:
+        return Ailment(
+            cause="unknown", text=tr("no version of {name} has traffic", name=state.name), remedy=tr("deploy one")
+        )
+    return _servers(state, serving) or _answers(state, serving, seen)
+
+
+def _servers(state: EndpointState, serving: VersionState) -> Ailment | None:
+    back, more = f"goalkeeper rollback {state.name}", f"goalkeeper scale {state.name} {serving.replicas}"
+    if serving.state == "failed":
+        return Ailment(
+            cause="user_code_error", text=tr("the servers of {name} failed to start", name=serving.name), remedy=back
+        )
+    if serving.ready == 0:
+        text = tr("none of the {replicas} servers of {name} answers", replicas=serving.replicas, name=serving.name)
+        return Ailment(cause="node_lost", text=text, remedy=back)
+    if serving.ready < serving.replicas:
+        text = tr(
+            "{ready} of {replicas} servers of {name} answer",
+            ready=serving.ready,
+            replicas=serving.replicas,
+            name=serving.name,
+        )
+        return Ailment(cause="capacity", text=text, remedy=more)
+    return None
+
+
+def _answers(state: EndpointState, serving: VersionState, seen: Reading) -> Ailment:
+    traffic = next((t for t in seen.versions if t.version == serving.name), None)
+    if traffic is None or not traffic.requests:
+        remedy = tr("goalkeeper run 'Watch {name}.' sends some", name=state.name)
+        text = tr(
+            "nobody asked {name} anything in the last {seconds:g} s: nothing can be said of its answers",
+            name=state.name,
+            seconds=seen.seconds,
+        )
+        return Ailment(text=text, remedy=remedy)
+    if bounds.lower(traffic.errors, traffic.requests) > (allowed_share(HEALTHY) or 0.0):
+        text = tr(
+            "{errors} of {requests} requests to {name} failed",
+            errors=traffic.errors,
+            requests=traffic.requests,
+            name=serving.name,
+        )
+        return Ailment(cause="slo_breach", text=text, remedy=f"goalkeeper rollback {state.name}")
+    if (times := _tail(traffic)) >= TAIL:
+        text = tr(
+            "the slowest answers of {name} take {times:.0f} times the usual, as where too few servers are",
+            name=serving.name,
+            times=times,
+        )
+        return Ailment(cause="capacity", text=text, remedy=f"goalkeeper scale {state.name} {2 * serving.replicas}")
+    return Ailment(text=tr("nothing that was measured of {name} is wrong", name=state.name))
+
+
+def _tail(traffic: Traffic) -> float:
+    """How many times the median the 95th percentile is; 0 when too little was seen."""
+    median = traffic.quantiles_ms.get("p50", 0.0)
+    return traffic.quantiles_ms["p95"] / median if traffic.requests >= FEW and median > 0 else 0.0

@@ -89,6 +89,80 @@ class Revised(Record):
     why: str
 
 
+class Point(Record):
+    """One measurement of a metric."""
+
+    step: str
+    stage: Literal["validation", "holdout", "live"]
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Attained(Record):
+    """A clause's metric as it was measured, in order, beside what is demanded."""
+
+    part: str
+    clause: str
+    metric: str
+    op: str
+    target: float
+    points: tuple[Point, ...]
+
+
+class Matrix(Record):
+    """A confusion matrix: rows are labels, columns predictions."""
+
+    part: str
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class Histogram(Record):
+    """Counts over rising edges; one edge more than there are counts."""
+
+    part: str
+    of: Literal["residuals", "latency_ms"]
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    target: float | None = None
+
+
+class Bars(Record):
+    """Named values, with another series beside them where there is one to compare with."""
+
+    part: str
+    of: Literal["error_by_horizon", "ranking", "clusters"]
+    metric: str
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    other: str = ""
+    """What the second series is of: `seasonal naive`, `popularity`."""
+    others: tuple[float, ...] = ()
+
+
+class Span(Record):
+    """One call on the clock of the run."""
+
+    step: str
+    tool: str
+    part: str | None
+    start_s: float
+    seconds: float
+    phase: StepPhase
+    attempt: int
+
+
+class Figures(Record):
+    """The numbers behind the pictures of a report."""
+
+    attained: tuple[Attained, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    bars: tuple[Bars, ...] = ()
+    timeline: tuple[Span, ...] = ()
+
+
 class RunReport(Record):
     """What a run did, clause by clause."""
 
@@ -101,6 +175,8 @@ class RunReport(Record):
     revisions: tuple[Revised, ...]
     report: str | None
     """Path of the Markdown report."""
+    page: str | None = None
+    """Path of the same as one HTML page to pass on."""
     reason: str = ""
     """Why it ended as it did, in one sentence."""
     started: str = ""
@@ -111,6 +187,7 @@ class RunReport(Record):
     brain: str = "rules"
     findings: tuple[str, ...] = ()
     """What a person should know of the data and the evaluation."""
+    figures: Figures = Figures()
     exit_code: int = 0
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tools.language import tr
 from tools.record import Record
 
 ExitCode = Literal[0, 1, 2, 3, 4, 5, 130]
@@ -25,7 +26,9 @@ class Fault(Record):
     fix: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}" + (f" ({self.fix})" if self.fix else "")
+        if self.fix:
+            return tr("{place}: {what} ({fix})", place=self.place, what=self.what, fix=self.fix)
+        return tr("{place}: {what}", place=self.place, what=self.what)
 
 
 class GoalkeeperError(Exception):

@@ -18,8 +18,19 @@ SECONDS_PER_CELL = {
     "lasso": 4e-6,
     "random_forest": 4e-5,
     "gradient_boosting": 2e-5,
+    "decision_tree": 4e-6,
+    "svm": 1e-4,
+    "knn": 1e-5,
+    "naive_bayes": 1e-6,
+    "mlp": 1e-4,
+    "kmeans": 1e-5,
+    "exponential_smoothing": 2e-5,
+    "item_knn": 1e-5,
+    "matrix_factorization": 2e-5,
 }
 """Per trial and cell (row × column) of the training part."""
+SECONDS_PER_ROW = {"text-classification": 1e-3, "image-classification": 3e-3}
+"""Per trial and row where a row is a text or an image, whatever the family."""
 PER_TRIAL_S = 0.06
 UNKNOWN_ROWS, UNKNOWN_COLUMNS = 10_000, 20
 SPREAD = 4.0
@@ -41,8 +52,9 @@ def prepare_s(rows: int, columns: int) -> Range:
     return _around(START_S + rows * columns / 2e6)
 
 
-def tune_s(family: str, trials: int, rows: int, columns: int) -> Range:
-    return _around(START_S + 1.0 + trials * (PER_TRIAL_S + SECONDS_PER_CELL.get(family, 4e-5) * rows * columns))
+def tune_s(family: str, trials: int, rows: int, columns: int, *, task: str = "classification") -> Range:
+    each = SECONDS_PER_CELL.get(family, 4e-5) * columns + SECONDS_PER_ROW.get(task, 0.0)
+    return _around(START_S + 1.0 + trials * (PER_TRIAL_S + each * rows))
 
 
 def evaluate_s(rows: int, columns: int) -> Range:

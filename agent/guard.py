@@ -15,6 +15,7 @@ from agent.state import Planned, Run, Verdict
 from policies.engine import MICRO, Facts, judge
 from policies.limits import Limits
 from tools.catalogue import BY_NAME
+from tools.language import tr
 from tools.record import Json
 from tools.tool import Call, Effect
 
@@ -32,10 +33,17 @@ class Approved:
         return self.verdict.call
 
 
-def review(step: Step, run: Run, limits: Limits, *, attempt: int = 1) -> tuple[Verdict, Approved | None]:
-    """Judge a step whose needs are done. The verdict is journalled; `Approved` exists only with it."""
+def review(
+    step: Step, run: Run, limits: Limits, *, attempt: int = 1, now: float | None = None
+) -> tuple[Verdict, Approved | None]:
+    """Judge a step whose needs are done. The verdict is journalled; `Approved` exists only with it.
+
+    `now`: epoch seconds that arguments about time are counted from; None is the journal's last line.
+    """
     assert run.stated is not None
     args = resolve(step.args, {n: r for n in _reachable(run, step) if (r := run.result(n)) is not None})
+    if (tool := BY_NAME.get(step.tool)) is not None and tool.fix is not None:
+        args |= tool.fix(args, run.last if now is None else now)
     call = Call.of(
         run=run.id,
         step=step.id,
@@ -51,7 +59,7 @@ def review(step: Step, run: Run, limits: Limits, *, attempt: int = 1) -> tuple[V
     policies = tuple(f.policy for f in decision.findings)
     reasons = tuple(f.sentence for f in decision.findings)
     if ruling == "held" and (answer := _covered(step, run)):
-        ruling, reasons = "approved", (*reasons, f"approved by {answer}")
+        ruling, reasons = "approved", (*reasons, tr("approved by {answer}", answer=answer))
     verdict = Verdict(
         call=call,
         ruling=ruling,
@@ -79,7 +87,7 @@ def preview(plan: Plan, run: Run, limits: Limits) -> tuple[tuple[ApprovalAsked, 
             continue
         decision = judge(_facts(step, _literal(step.args), run, preview=True), limits)
         policies = tuple(f.policy for f in decision.findings)
-        reason = "; ".join(f.sentence for f in decision.findings)
+        reason = tr("; ").join(f.sentence for f in decision.findings)
         if decision.ruling != "approved":
             found = ApprovalAsked(step=step.id, reason=reason, policies=policies)
             (asked if decision.ruling == "held" else refused).append(found)
@@ -105,7 +113,7 @@ def question(run: Run, *, now: float, limits: Limits) -> Pending | None:
         id=id_,
         step=", ".join(a.step for a in planned.approvals),
         tool=", ".join(dict.fromkeys(s.tool for a in planned.approvals if (s := planned.plan.step(a.step)))),
-        reason="; ".join(reasons),
+        reason=tr("; ").join(reasons),
         policies=tuple(policies),
         usd=None if unknown else cost / MICRO,
         asked=now,
@@ -147,10 +155,13 @@ def _inside_accepted(run: Run) -> str | None:
 
 
 def _asked(planned: Planned, run: Run) -> tuple[set[tuple[str, str]], float]:
-    """What a person has to agree to in a plan: kinds of call as (tool, what it acts on), and micro-USD in all."""
-    asked = {a.step for a in planned.approvals}
+    """What a person has to agree to in a plan: kinds of call as (tool, what it acts on), and micro-USD in all.
+
+    A watch that is held for where it is, and not for its price, counts as a kind: a longer one is no new question.
+    """
+    asked = {a.step: set(a.policies) for a in planned.approvals}
     steps = [s for s in planned.plan.steps if s.id in asked]
-    costs = [_cost(s, run) for s in steps]
+    costs = [_cost(s, run) for s in steps if s.tool != "monitor_endpoint" or asked[s.id] & {"spend", "price_unknown"}]
     kinds = {(s.tool, str(s.args.get("endpoint") or s.args.get("id", ""))) for s in steps}
     return kinds, sum(math.inf if c is None else c for c in costs)
 
@@ -173,11 +184,17 @@ def _facts(step: Step, args: Json, run: Run, *, preview: bool = False) -> Facts:
         constraints=contract.constraints if contract else (),
         mine=_mine(args, run),
         made_here=_made_here(args, run),
+        undoes=_undoes(step, run),
         in_flight=0 if preview else len(run.live_calls()),
     )
 
 
-_LIVES_FOR = {"deploy_model": "lease_s", "extend_lease": "for_s"}
+_LIVES_FOR = {
+    "deploy_model": "lease_s",
+    "extend_lease": "for_s",
+    "scale_endpoint": "for_s",
+    "rollback_endpoint": "for_s",
+}
 """Calls whose creation outlives them: how long, by argument. The reservation covers all of it."""
 
 
@@ -188,16 +205,26 @@ def _cost(step: Step, run: Run) -> int | None:
         return None
     if tool.uses not in ("jobs", "serving", "machines") or tool.effect not in (Effect.CREATES, Effect.CHANGES):
         return 0
-    if step.tool in ("shift_traffic", "rollback_endpoint"):
+    if step.tool in ("shift_traffic", "mirror_traffic"):
         return 0  # weights cost nothing, whatever the price of what they point to
+    if step.tool == "rollback_endpoint" and servers(step.args) == 0:
+        return 0
     price = run.survey.usd_micro_per_hour if run.survey is not None else None
     if price is None:
         return None
     seconds = step.limit_s
     if step.tool in _LIVES_FOR:
-        replicas = int(step.args.get("replicas", 1))
+        replicas = servers(step.args)
         seconds = float(step.args.get(_LIVES_FOR[step.tool], step.limit_s)) * replicas
     return math.ceil(price * seconds / HOUR_S)
+
+
+def servers(args: Json) -> int:
+    """How many servers a call pays for: those that it adds, where it says so. Going back starts none of itself."""
+    size = args.get("replicas")
+    if args.get("added") is not None:
+        return int(args["added"])
+    return int(size) if size is not None else 0 if "to" in args else 1
 
 
 def _named(args: Json) -> str | None:
@@ -207,20 +234,53 @@ def _named(args: Json) -> str | None:
 
 
 def _mine(args: Json, run: Run) -> bool:
-    """The thing acted on was made by this run, or belongs to the same person."""
+    """The thing acted on was made by this run, or belongs to the same person; what nobody looked at does not."""
     name = _named(args)
     if name is None:
         return args.get("kind") is None
-    known = run.survey.endpoints.get(name) if run.survey is not None else None
-    return known is None or (run.stated is not None and known.owner == run.stated.owner)
+    owner = run.stated.owner if run.stated is not None else None
+    seen = run.survey
+    if seen is None or name not in seen.endpoints:
+        own = seen.owned or () if seen is not None else ()
+        return _deployed(name, run) or any((o.kind, o.id, o.owner) == ("endpoint", name, owner) for o in own)
+    known = seen.endpoints[name]
+    return known is None or known.owner == owner or _own_version(args, run)
+
+
+def _deployed(name: str | None, run: Run, version: str | None = None) -> bool:
+    """This run has deployed to the endpoint: that version, or any."""
+    calls = (c.call.args for c in run.calls.values() if c.call.tool == "deploy_model" and c.phase not in _NOT_MADE)
+    return any(a.get("endpoint") == name and version in (None, a.get("version")) for a in calls)
+
+
+_NOT_MADE = ("held", "refused")
+
+
+def _own_version(args: Json, run: Run) -> bool:
+    """It ends a version that this run has put behind the endpoint and that was not there before."""
+    name, version = args.get("endpoint"), args.get("version")
+    before = run.survey.endpoints.get(str(name)) if run.survey is not None else None
+    if version is None or set(args) != {"endpoint", "version"} or not _deployed(name, run, str(version)):
+        return False
+    return before is None or before.version(str(version)) is None
 
 
 def _made_here(args: Json, run: Run) -> bool:
     """The endpoint was not there before this run deployed it."""
     name = _named(args)
     before = run.survey.endpoints.get(name) if run.survey is not None and name is not None else None
-    made = any(c.call.tool == "deploy_model" and c.call.args.get("endpoint") == name for c in run.calls.values())
-    return made and before is None
+    return _deployed(name, run) and before is None
+
+
+def _undoes(step: Step, run: Run) -> bool:
+    """It goes back to what was before this run changed it."""
+    changed = ("deploy_model", "scale_endpoint")
+    name = step.args.get("endpoint")
+    if step.tool == "withdraw_version":
+        return _own_version(step.args, run)
+    return step.tool == "rollback_endpoint" and any(
+        c.call.tool in changed and c.call.args.get("endpoint") == name for c in run.calls.values()
+    )
 
 
 def _reachable(run: Run, step: Step) -> set[str]:

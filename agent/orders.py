@@ -1,14 +1,14 @@
-"""Plain orders about one endpoint, as runs of a single step: judged, journalled and performed like any other."""
+"""Plain orders about one endpoint, as runs of their own: judged, journalled and performed like any other."""
 
 from __future__ import annotations
 
 import re
 
 from agent import estimate
-from agent.contract import Contract, Part
+from agent.contract import Contract, Part, Rollout
 from agent.errors import Fault, InvalidRequest
 from agent.plan import NOTHING, Estimate, Plan, Step
-from agent.survey import Read, Survey
+from agent.survey import Read, Survey, servers
 from tools.catalogue import BY_NAME
 from tools.compute import Offers
 from tools.deploy import Inspected
@@ -31,15 +31,34 @@ def stop(endpoint: str, *, read: Read, at: float) -> tuple[Contract, Survey, Pla
 def extend(endpoint: str, *, for_s: float, owner: str, read: Read, at: float) -> tuple[Contract, Survey, Plan]:
     """Let an endpoint live for that long from now on. InvalidRequest when there is none."""
     contract = Contract(parts=(Part(name=endpoint, task="deploy", target=endpoint),))
-    args: Json = {"endpoint": endpoint, "owner": owner, "for_s": for_s}
-    return contract, _survey(endpoint, read, at), _plan("extend_lease", args, endpoint)
+    seen = _survey(endpoint, read, at)
+    size = servers(seen.endpoints.get(endpoint))
+    args: Json = {"endpoint": endpoint, "owner": owner, "for_s": for_s, "replicas": size}
+    return contract, seen, _plan("extend_lease", args, endpoint)
+
+
+def rollback(endpoint: str, *, to: str | None) -> Contract:
+    """Give an endpoint's traffic back to a version, or to the one it was left with before. InvalidRequest for a name
+    that nothing can have."""
+    _checked(endpoint)
+    if to is not None:
+        _checked(to.rpartition(":")[2])
+    return Contract(parts=(Part(name=endpoint, task="rollback", target=endpoint, source_models=(to,) if to else ()),))
+
+
+def scale(endpoint: str, *, replicas: int) -> Contract:
+    """Set the number of an endpoint's servers. InvalidRequest for a name that nothing can have."""
+    _checked(endpoint)
+    return Contract(parts=(Part(name=endpoint, task="scale", target=endpoint, rollout=Rollout(replicas=replicas)),))
+
+
+def _checked(name: str) -> None:
+    if not re.fullmatch(NAME, name):
+        raise InvalidRequest(Fault(place=name, what="nothing can have that name", fix="`goalkeeper sweep` lists them"))
 
 
 def _survey(endpoint: str, read: Read, at: float) -> Survey:
-    if not re.fullmatch(NAME, endpoint):
-        raise InvalidRequest(
-            Fault(place=endpoint, what="nothing can have that name", fix="`goalkeeper sweep` lists them")
-        )
+    _checked(endpoint)
     state = Inspected.model_validate(read("inspect_endpoint", {"endpoint": endpoint})).state
     if state is None:
         raise InvalidRequest(

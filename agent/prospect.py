@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent import guard, rollout, validate
+from agent import formulas, guard, running, validate
 from agent.brain.protocol import Brain, Context, Terms
 from agent.clock import stamp
 from agent.contract import Clause, Contract, Part, Refusal, Remark
 from agent.documents import ApprovalAsked, Feasibility, FeasibilityVerdict, PlanDocument
 from agent.errors import Fault, InvalidRequest
 from agent.goal import Goal
+from agent.learning import holdout_clauses, opens_holdout, task_of
 from agent.plan import Plan, total
 from agent.state import Planned, Run, Stated, Understood
 from agent.stated import Stated as StatedFields
 from agent.stated import merge
-from agent.survey import BUNDLED, REMOTE, DataFacts, Read, Survey, source_of, survey
+from agent.survey import BUNDLED, REMOTE, DataFacts, Read, Survey, existing, source_of, survey
 from policies.limits import Limits
+from tools.language import tr
 from tools.metrics import metric
 from tools.record import Record
 
@@ -80,10 +82,10 @@ def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, limits: 
     answer = brain.understand(goal, Context(now=desk.now, utc_offset_s=desk.utc_offset_s))
     if isinstance(answer, Refusal):
         return _without_plan(stated, Understood(contract=None, refusal=answer), "refused", (answer.reason,))
-    contract = _bounded(_with_fields(answer, request), desk)
+    contract = _bounded(_formulated(_with_fields(answer, request), request), desk)
     understood = Understood(contract=contract)
     if contract.questions:
-        asked = tuple(f"{q.field}: {q.text}" for q in contract.questions)
+        asked = tuple(f"{q.field}{tr(': ')}{q.text}" for q in contract.questions)
         return _without_plan(stated, understood, "needs_input", asked)
     if bad := (*impossible(contract), *brain.unsupported(contract)):
         return _without_plan(stated, understood, "infeasible", bad)
@@ -124,6 +126,14 @@ def _with_fields(contract: Contract, request: Request) -> Contract:
     return merged
 
 
+def _formulated(contract: Contract, request: Request) -> Contract:
+    """Metrics of the goal's own with their formulas checked, and questions about those without one."""
+    places = request.stated.places if request.stated is not None else {}
+    if found := formulas.faults(contract, places):
+        raise InvalidRequest(*found)
+    return formulas.settled(contract)
+
+
 def _outside(contract: Contract, folder: Path) -> Iterator[Fault]:
     """Data that a goal file names in its text, too, must lie in its own project."""
     here = Path.cwd()
@@ -131,7 +141,9 @@ def _outside(contract: Contract, folder: Path) -> Iterator[Fault]:
     for data in (d for p in contract.parts for d in p.data if not d.uri.startswith((BUNDLED, *REMOTE))):
         path = Path(source_of(data.uri, folder))
         if not any(path.is_relative_to(root) for root in roots):
-            yield Fault(place=data.uri, what="lies outside the goal file's project", fix="name data of the project")
+            yield Fault(
+                place=data.uri, what=tr("lies outside the goal file's project"), fix=tr("name data of the project")
+            )
 
 
 def _bounded(contract: Contract, desk: Desk) -> Contract:
@@ -139,7 +151,7 @@ def _bounded(contract: Contract, desk: Desk) -> Contract:
     limit = desk.budget_usd
     if limit is None or (contract.budget_usd is not None and contract.budget_usd <= limit):
         return contract
-    note = Remark(field="budget_usd", text=f"the operator allows ${limit:g}")
+    note = Remark(field="budget_usd", text=tr("the operator allows ${limit:g}", limit=limit))
     return contract.model_copy(update={"budget_usd": limit, "assumptions": (*contract.assumptions, note)})
 
 
@@ -154,16 +166,21 @@ def _judged(
 ) -> Prospect:
     contract = understood.contract
     assert contract is not None
-    bad = (*_unusable(seen.data), *_unplaced(contract, seen, stated.backend), *validate.faults(plan, contract))
+    if asked := tuple(q for p in contract.parts for q in running.questions(p, seen, owner=stated.owner)):
+        return _without_plan(stated, understood, "needs_input", asked).model_copy(update={"survey": seen})
+    unfit = (*_unusable(seen.data), *_mismatched(contract, seen))
+    bad = (*unfit, *_unplaced(contract, seen, stated.backend), *validate.faults(plan, contract))
     if bad:
         return _without_plan(stated, understood, "infeasible", bad).model_copy(update={"survey": seen})
+    if theirs := tuple(r for p in contract.parts for r in running.foreign(p, seen, owner=stated.owner)):
+        return _without_plan(stated, understood, "refused", theirs).model_copy(update={"survey": seen})
     run = Run(id="", stated=stated, contract=contract, survey=seen)
     run.plans.append(Planned(plan=plan, approvals=(), feasibility=Feasibility(verdict="feasible")))
     approvals, refused = guard.preview(plan, run, limits)
     unknown = unknowns(contract, seen)
-    remarks = tuple(r for p in contract.parts if (r := rollout.shortfall(p, load_rps=load_rps)))
+    remarks = running.remarks(contract, seen, load_rps=load_rps)
     verdict = _refusal(refused) if refused else "unknown" if unknown else "feasible"
-    said = tuple(f"{r.step}: {r.reason}" for r in refused)
+    said = tuple(f"{r.step}{tr(': ')}{r.reason}" for r in refused)
     feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": (*said, *unknown, *remarks)})
     planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility)
     return Prospect(stated=stated, understood=understood, survey=seen, planned=planned)
@@ -176,28 +193,57 @@ def _refusal(refused: tuple[ApprovalAsked, ...]) -> FeasibilityVerdict:
 
 def unknowns(contract: Contract, seen: Survey) -> tuple[str, ...]:
     data = tuple(d.unreadable for d in seen.data.values() if d.unreadable is not None)
-    models = tuple(f"there is no model {name} in the registry" for name, key in seen.models.items() if key is None)
-    absent = tuple(f"there is no endpoint {p.endpoint} here" for p in contract.parts if _misses(p, seen))
-    prices = () if seen.usd_micro_per_hour is not None else ("the price of where it would run is not known",)
-    return (*data, *models, *absent, *prices)
-
-
-def _misses(part: Part, seen: Survey) -> bool:
-    """The part acts on an endpoint that is not there."""
-    return part.task == "rollback" and seen.endpoints.get(part.endpoint) is None
+    models = tuple(
+        tr("there is no model {name} in the registry", name=name) for name, key in seen.models.items() if key is None
+    )
+    absent = tuple(
+        tr("there is no endpoint {endpoint} here", endpoint=p.endpoint)
+        for p in contract.parts
+        if running.misses(p, seen)
+    )
+    prices = () if seen.usd_micro_per_hour is not None else (tr("the price of where it would run is not known"),)
+    return (*data, *models, *absent, *prices, *running.once(contract))
 
 
 def _unplaced(contract: Contract, seen: Survey, backend: str) -> Iterator[str]:
     """What the goal takes for granted of this place and is not so."""
     place = contract.placement
     if place.backend not in (None, backend):
-        yield f"the goal asks for {place.backend} and this is {backend}: choose it with --backend where there is one"
-    elif place.gpu is not None and not any(o.gpu == place.gpu for o in seen.offers):
-        yield f"nothing that is offered here has a {place.gpu}"
+        yield tr(
+            "the goal asks for {wanted} and this is {backend}: choose it with --backend where there is one",
+            wanted=place.backend,
+            backend=backend,
+        )
+    elif place.gpu is not None and not any(o.gpu == place.gpu for o in seen.offers) and not _only_asks(contract):
+        yield tr("nothing that is offered here has a {gpu}", gpu=place.gpu)
     for part in contract.parts:
-        state = seen.endpoints.get(part.endpoint)
-        if part.task == "rollback" and state is not None and len(state.versions) < 2:
-            yield f"{part.endpoint} holds only {', '.join(v.name for v in state.versions)}: nothing to go back to"
+        yield from running.unfit(part, seen)
+
+
+def _mismatched(contract: Contract, seen: Survey) -> Iterator[str]:
+    """Models and data that turn out to be of another task than the goal's metrics, or than each other."""
+    for part in contract.parts:
+        if not opens_holdout(part):
+            continue
+        task = task_of(part, seen)
+        for name in existing(part, seen.endpoints):
+            if seen.tasks.get(name, task) != task:
+                own = tr(seen.tasks[name])
+                yield tr("{name} is a model for {own}, not for {task}", name=name, own=own, task=tr(task))
+        wanted = [c.metric for c in holdout_clauses(part)] + ([part.objective.metric] if part.objective else [])
+        for name in dict.fromkeys(wanted):
+            if (known := metric(name)) is not None and task not in known.tasks:
+                yield tr(
+                    "{part}: {name} is not defined for {task}, which is what there is",
+                    part=part.name,
+                    name=name,
+                    task=tr(task),
+                )
+
+
+def _only_asks(contract: Contract) -> bool:
+    """Nothing is to be done: the answer may be that no price is known."""
+    return all(p.task == "estimate" for p in contract.parts)
 
 
 def _unusable(data: Mapping[str, DataFacts]) -> tuple[str, ...]:
@@ -221,7 +267,15 @@ def _impossible(clause: Clause, part: Part) -> str:
         return ""
     low = "-inf" if known.low is None else f"{known.low:g}"
     high = "inf" if known.high is None else f"{known.high:g}"
-    return f"{part.name}: {clause.metric} {clause.op} {value:g} is impossible: it lies between {low} and {high}"
+    return tr(
+        "{part}: {metric} {op} {value:g} is impossible: it lies between {low} and {high}",
+        part=part.name,
+        metric=clause.metric,
+        op=clause.op,
+        value=value,
+        low=low,
+        high=high,
+    )
 
 
 def unreadable(found: Prospect) -> tuple[Fault, ...]:
@@ -236,17 +290,19 @@ def unreadable(found: Prospect) -> tuple[Fault, ...]:
         for fault in d.profile.faults
     ]
     models = [
-        Fault(place=n, what="there is no such model in the registry") for n, k in found.survey.models.items() if not k
+        Fault(place=n, what=tr("there is no such model in the registry"))
+        for n, k in found.survey.models.items()
+        if not k
     ]
     parts = found.understood.contract.parts if found.understood.contract is not None else ()
     gone = [
-        Fault(place=p.endpoint, what="there is no endpoint of that name", fix="`goalkeeper sweep` lists them")
+        Fault(place=p.endpoint, what=tr("there is no endpoint of that name"), fix=tr("`goalkeeper sweep` lists them"))
         for p in parts
-        if _misses(p, found.survey)
+        if running.misses(p, found.survey)
     ]
     return (*missing, *unusable, *models, *gone)
 
 
 def _place(uri: str, place: str) -> str:
     """Where a fault of a data set is; the probe names the file itself in some."""
-    return place if place.startswith(Path(uri).name) else f"{uri}, {place}"
+    return place if place.startswith(Path(uri).name) else f"{uri}{tr(', ')}{tr(place)}"

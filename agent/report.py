@@ -7,18 +7,31 @@ clauses, not from the agent's opinion of itself.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent import judge
 from agent.clock import stamp
 from agent.contract import Clause, Contract, Part
-from agent.documents import ClauseVerdict, Evidence, Kept, Resources, Revised, RunReport, Spent, Status
+from agent.documents import (
+    ClauseVerdict,
+    Evidence,
+    Figures,
+    Kept,
+    Resources,
+    Revised,
+    RunReport,
+    Spent,
+    Status,
+    Verdict,
+)
 from agent.errors import ExitCode
+from agent.findings import answers, estimated, findings, results
 from agent.judge import Judgement
 from agent.observe import Observation
+from agent.running import once
 from agent.state import Decided, Run
 from tools.catalogue import BY_NAME
-from tools.record import Json
+from tools.language import tr
 from tools.tool import Effect
 
 MICRO = 1_000_000
@@ -36,13 +49,13 @@ def clause_verdicts(run: Run) -> tuple[ClauseVerdict, ...]:
     verdicts = [_verdict(c, p, run) for p in contract.parts for c in p.clauses]
     if not verdicts:
         verdicts = [_default(run, contract)]
-    return (*verdicts, *_limits(run, contract))
+    return (*verdicts, *_upkeep(run, contract), *_limits(run, contract))
 
 
 def _verdict(clause: Clause, part: Part, run: Run) -> ClauseVerdict:
     stage = "live" if clause.where == "live" else "holdout"
-    seen, seq = _last(run, clause, part, stage)
-    judgement = _judge(clause, part, run, seen, stage)
+    judgement, seen = _judge(clause, part, run, stage)
+    seq = 0 if seen is None else run.observed_at[run.observations.index(seen)]
     return ClauseVerdict(
         id=clause.id,
         part=part.name,
@@ -56,24 +69,29 @@ def _verdict(clause: Clause, part: Part, run: Run) -> ClauseVerdict:
     )
 
 
-def _judge(clause: Clause, part: Part, run: Run, seen: Observation | None, stage: str) -> Judgement:
+def _judge(clause: Clause, part: Part, run: Run, stage: str) -> tuple[Judgement, Observation | None]:
     if clause.where in ("run", "state"):
-        return _own(clause, run)
-    if seen is None:
-        return judge.UNMEASURED
+        return (_estimated(clause, part, run) if part.task == "estimate" else _own(clause, run)), None
+    mine = [o for o in run.observations if (o.part, o.stage) == (part.name, stage)]
     if stage == "holdout":
-        return judge.holdout(clause, seen, look=run.looks(part.name))
+        return judge.on_holdout(clause, mine, look=run.looks(part.name))
+    seen = judge.find(clause, mine, "live")
+    if seen is None:
+        return judge.unmeasured(), None
     watched = next((s for p in reversed(run.plans) for s in p.plan.steps if s.id == seen.step), None)
     stages = max(sum(1 for s in p.plan.of_part(part.name) if s.tool == "monitor_endpoint") for p in run.plans)
     judged = judge.live(clause, seen, look=(watched.round if watched else 0) + 1, stages=stages)
     if judged.verdict == "MET" and not _handed_over(part, run):
-        note = f"{judged.note}; the version it was measured on is not kept"
-        return judged.model_copy(update={"verdict": "UNPROVEN", "note": note})
-    return judged
+        note = tr("{note}; the version it was measured on is not kept", note=judged.note)
+        judged = judged.model_copy(update={"verdict": "UNPROVEN", "note": note})
+    return judged, seen
 
 
 def _handed_over(part: Part, run: Run) -> bool:
-    """The rollout went to its end: what was measured is what serves."""
+    """The work went to its end: what was measured is what serves."""
+    steps = run.plan.of_part(part.name)
+    if not any(s.tool == "deploy_model" for s in steps):
+        return not any(d.part == part.name and d.change in ("stop", "roll_back") for d in run.decisions)
     back = any(d.part == part.name and d.change == "roll_back" for d in run.decisions)
     return not back and any(s.tool == "extend_lease" and run.done(s.id) for s in run.plan.of_part(part.name))
 
@@ -83,24 +101,26 @@ def _own(clause: Clause, run: Run) -> Judgement:
     wanted = judge.threshold(clause)
     measured = {"cost_usd": run.settled_micro / MICRO, "duration_s": run.last - run.started}.get(clause.metric)
     if wanted is None or measured is None:
-        return judge.UNMEASURED
+        return judge.unmeasured()
     if clause.metric == "cost_usd" and not _priced(run):
-        return Judgement(verdict="UNPROVEN", note="the price of what ran is not known")
+        return Judgement(verdict="UNPROVEN", note=tr("the price of what ran is not known"))
     met = judge.COMPARE[clause.op](measured, wanted)
     return Judgement(verdict="MET" if met else "NOT MET", measured=measured)
+
+
+def _estimated(clause: Clause, part: Part, run: Run) -> Judgement:
+    """A bound on estimated work: met when even the high end keeps it, missed when not even the low end does."""
+    wanted, span = judge.threshold(clause), estimated(part, run, clause.metric)
+    if wanted is None or span is None:
+        return Judgement(verdict="UNPROVEN", note=tr("it cannot be estimated: the price or the time is not known"))
+    meets = [judge.COMPARE[clause.op](value, wanted) for value in span]
+    verdict: Verdict = "MET" if all(meets) else "UNPROVEN" if any(meets) else "NOT MET"
+    return Judgement(verdict=verdict, measured=max(span), interval=span, note=tr("estimated, not spent"))
 
 
 def _priced(run: Run) -> bool:
     """Every hour that was used has a price."""
     return run.survey is None or run.survey.usd_micro_per_hour is not None or not run.calls
-
-
-def _last(run: Run, clause: Clause, part: Part, stage: str) -> tuple[Observation | None, int]:
-    """The latest observation, and its journal sequence."""
-    for seen, seq in zip(reversed(run.observations), reversed(run.observed_at), strict=True):
-        if (seen.part, seen.stage) == (part.name, stage) and judge.answers(clause, seen):
-            return seen, seq
-    return None, 0
 
 
 def _default(run: Run, contract: Contract) -> ClauseVerdict:
@@ -124,6 +144,19 @@ def _default(run: Run, contract: Contract) -> ClauseVerdict:
     )
 
 
+def _upkeep(run: Run, contract: Contract) -> Iterator[ClauseVerdict]:
+    """What was to be looked after for longer was looked at once: that proves nothing of the time after."""
+    for part, note in zip((p for p in contract.parts if p.upkeep is not None), once(contract), strict=True):
+        yield ClauseVerdict(
+            id="upkeep",
+            part=part.name,
+            metric="ready",
+            verdict="UNPROVEN",
+            demanded=tr("every clause, also after the run"),
+            note=note,
+        )
+
+
 def _limits(run: Run, contract: Contract) -> list[ClauseVerdict]:
     """Budget and deadline are not clauses of the contract; their verdicts appear of their own accord."""
     found = []
@@ -142,7 +175,7 @@ def _limits(run: Run, contract: Contract) -> list[ClauseVerdict]:
                     verdict="UNPROVEN" if unknown else "MET" if measured <= limit else "NOT MET",
                     measured=None if unknown else measured,
                     evidence=evidence,
-                    note="the price of what ran is not known" if unknown else "",
+                    note=tr("the price of what ran is not known") if unknown else "",
                     demanded=f"{'cost_usd' if id_ == 'budget' else 'duration_s'} <= {limit:g}",
                 )
             )
@@ -186,6 +219,7 @@ def compose(
     by: Mapping[str, int],
     report: str | None,
     command: str,
+    drawn: Figures,
 ) -> RunReport:
     """The report of a run as it stands, or as it ended. `command` is how a shell starts goalkeeper here."""
     clauses = clause_verdicts(run)
@@ -199,13 +233,15 @@ def compose(
         holdout_looks=_looks(run),
         revisions=tuple(Revised(version=p.plan.version, why=p.plan.why) for p in run.plans[1:]),
         report=report,
+        page=None if report is None else report.removesuffix(".md") + ".html",
         reason=_reason(run, decided, clauses),
         started=stamp(run.started),
         ended=stamp(now) if status in ("done", "cancelled", "failed") else None,
         seconds=round(now - run.started, 3),
         isolation=_isolation(run),
         brain=run.stated.brain if run.stated is not None else "rules",
-        findings=_findings(run),
+        findings=findings(run),
+        figures=drawn,
         exit_code=code,
     )
 
@@ -214,7 +250,7 @@ def _reason(run: Run, decided: Decided | None, clauses: Sequence[ClauseVerdict])
     if decided is not None and decided.why:
         return decided.why
     if decided is not None and all(c.verdict == "MET" for c in clauses):
-        return "every clause is met"
+        return tr("; ").join(answers(run)) or tr("every clause is met")
     if run.refusal is not None:
         return run.refusal.reason
     failed = [c for c in run.calls.values() if c.phase == "failed" and c.ended is not None]
@@ -222,20 +258,20 @@ def _reason(run: Run, decided: Decided | None, clauses: Sequence[ClauseVerdict])
 
 
 def _looks(run: Run) -> int:
-    return sum(run.looks(p.name) for p in run.contract.parts) if run.contract is not None and run.plans else 0
-
-
-def _results(run: Run, tool: str) -> list[Json]:
-    return [
-        c.ended.result
-        for c in run.calls.values()
-        if c.call.tool == tool and c.phase == "done" and c.ended is not None and c.ended.result is not None
-    ]
+    """Looks at the holdouts of this run; parts over the same rows, and earlier goals, have looked at one holdout."""
+    if run.contract is None or not run.plans:
+        return 0
+    most: dict[str, int] = {}
+    for part in run.contract.parts:
+        rows = (o.digests["holdout"] for o in run.observations if o.part == part.name and "holdout" in o.digests)
+        holdout = next(rows, part.name)
+        most[holdout] = max(most.get(holdout, 0), run.looks(part.name))
+    return sum(most.values())
 
 
 def _isolation(run: Run) -> str:
     """The weakest isolation any training job had; a bundled set can be read by anybody."""
-    found = [str(r.get("isolation", "none")) for tool in ("tune_model", "launch_training") for r in _results(run, tool)]
+    found = [str(r.get("isolation", "none")) for tool in ("tune_model", "launch_training") for r in results(run, tool)]
     bundled = run.contract is not None and any(d.uri.startswith("sklearn:") for p in run.contract.parts for d in p.data)
     if bundled and found:
         found.append("encrypted")
@@ -243,43 +279,11 @@ def _isolation(run: Run) -> str:
     return min(found, key=order.index) if found else "none"
 
 
-def _findings(run: Run) -> tuple[str, ...]:
-    found = [
-        f for tool in ("prepare_data", "evaluate_model") for r in _results(run, tool) for f in r.get("findings", ())
-    ]
-    prepared = _results(run, "prepare_data")
-    for result in prepared:
-        if removed := result.get("duplicates_removed"):
-            found.append(f"{removed} exact duplicate rows were removed before the split")
-        if removed := result.get("unlabelled_removed"):
-            found.append(f"{removed} rows without a label were removed")
-    found += [f"the program claims {k} {v}: a claim, not evidence" for k, v in _claims(run)]
-    found += [_unasked(o) for o in run.observations if o.stage == "holdout" and not _asked(o, run)]
-    return tuple(dict.fromkeys(found))
-
-
-def _claims(run: Run) -> list[tuple[str, int | float | str]]:
-    """What a user's own program says of itself, as far as it is short."""
-    pairs = [(str(k)[:40], v) for r in _results(run, "launch_training") for k, v in r.get("claimed", {}).items()]
-    return [(k, v) for k, v in pairs if isinstance(v, int | float | str) and len(str(v)) < 40][:20]
-
-
-def _asked(seen: Observation, run: Run) -> bool:
-    parts = run.contract.parts if run.contract is not None else ()
-    return any(judge.answers(c, seen) for p in parts if p.name == seen.part for c in p.clauses)
-
-
-def _unasked(seen: Observation) -> str:
-    value = "undefined" if seen.value is None else f"{seen.value:.6g}"
-    span = "" if seen.low is None or seen.high is None else f" [{seen.low:.6g}, {seen.high:.6g}]"
-    return f"{seen.metric} of {seen.part} on the holdout is {value}{span}; no clause asks for it"
-
-
 def _resources(run: Run, command: str) -> Resources:
     made = [c for c in run.calls.values() if BY_NAME[c.call.tool].effect is Effect.CREATES and c.started_at is not None]
     created = tuple(f"{c.call.tool}:{c.handle or c.call.id}" for c in made)
     gone = [
-        str(r["id"]) for tool in ("release_resource", "withdraw_version") for r in _results(run, tool) if r["existed"]
+        str(r["id"]) for tool in ("release_resource", "withdraw_version") for r in results(run, tool) if r["existed"]
     ]
     ended = [f"{c.call.tool}:{c.handle}" for c in made if c.call.tool != "deploy_model" and not c.live and c.handle]
     return Resources(created=created, released=(*ended, *gone), kept=_kept(run, gone, command))
@@ -289,8 +293,8 @@ def _kept(run: Run, gone: Sequence[str], command: str) -> tuple[Kept, ...]:
     micro = run.survey.usd_micro_per_hour if run.survey is not None else None
     price = None if micro is None else micro / MICRO
     kept = []
-    back = {str(r["endpoint"]) for r in _results(run, "rollback_endpoint")}
-    for result in _results(run, "extend_lease"):
+    back = {str(r["endpoint"]) for r in results(run, "rollback_endpoint")}
+    for result in results(run, "extend_lease"):
         name = str(result["endpoint"])
         if name in gone or name in back:
             continue
@@ -299,7 +303,7 @@ def _kept(run: Run, gone: Sequence[str], command: str) -> tuple[Kept, ...]:
                 id=name,
                 url=str(result["url"]),
                 model=str(result["version"]),
-                usd_per_hour=price,
+                usd_per_hour=None if price is None else price * int(result.get("replicas", 1)),
                 expires=stamp(float(result["lease_until"])),
                 extend=f"{command} extend {shlex.quote(name)} --for 8h",
                 stop=f"{command} stop {shlex.quote(name)}",

@@ -26,7 +26,7 @@ def revise(run: Run, decision: Decided, *, brain: Brain, limits: Limits, terms: 
     if plan.steps == run.plan.steps:
         return None
     plan = plan.model_copy(update={"why": decision.why})
-    faults = validate.faults(plan, contract) if decision.change in ("search", "extend") else ()
+    faults = validate.faults(plan, contract) if decision.change in ("search", "extend", "grow") else ()
     feasibility = Feasibility(verdict="infeasible" if faults else "feasible", reasons=faults)
     draft = Run(
         id=run.id,

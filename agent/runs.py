@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self, cast
 
@@ -15,6 +15,7 @@ from agent.brain.protocol import Brain
 from agent.clock import Clock, stamp
 from agent.documents import ClauseVerdict, Event, RunDocument, RunLine, RunList, RunReport, RunView, Status
 from agent.errors import Fault, InvalidRequest, NoSuchRun
+from agent.figures import evaluations, figures
 from agent.plan import Plan, total
 from agent.record import owner
 from agent.record.store import RunRow, Store
@@ -24,7 +25,9 @@ from agent.settings import Settings
 from agent.state import Decided, Run, fold, parse
 from agent.view import view
 from policies.limits import Limits
+from tools.dispatch import Dispatcher
 from tools.errors import ToolError
+from tools.language import language_of, speaking, tr
 from tools.ports import Backend
 from tools.record import Json
 
@@ -66,17 +69,24 @@ class Runs:
             self._store_ = Store(self._settings.home / "goalkeeper.db")
         return self._store_
 
+    @property
+    def _reader(self) -> Dispatcher:
+        """Reads need no verdict; nothing else passes."""
+        return Dispatcher(self._backend, approved=lambda _: None, now=self._clock.now)
+
     def view(self, run: str) -> RunView:
         """The run now."""
         state = self._fold(self._resolve(run))
-        return view(state, status=self._status(state), now=self._clock.now(), progress={})
+        with said_as(state):
+            return view(state, status=self._status(state), now=self._clock.now(), progress={})
 
     def show(self, run: str) -> RunDocument:
         """The run's document: final when it has ended, as it stands otherwise."""
         state = self._fold(self._resolve(run))
         if state.report is not None:
             return document(state, state.report)
-        return document(state, self._compose(state, status=self._status(state), decided=None, path=None))
+        with said_as(state):
+            return document(state, self._compose(state, status=self._status(state), decided=None, path=None))
 
     def runs(self) -> RunList:
         """Every run of this home, newest first."""
@@ -97,37 +107,49 @@ class Runs:
 
     def events(self, run: str, after: int = 0) -> Iterator[Event]:
         """The journal's lines in order, each with a sentence for people."""
-        for line in self._store.lines(self._resolve(run), after=after):
-            yield Event(
-                seq=line.seq, at=line.at, kind=line.kind, text=sentence(parse(line)), body=line.body, hash=line.hash
-            )
+        id_ = self._resolve(run)
+        state = self._fold(id_)
+        for line in self._store.lines(id_, after=after):
+            with said_as(state):
+                text = sentence(parse(line))
+            yield Event(seq=line.seq, at=line.at, kind=line.kind, text=text, body=line.body, hash=line.hash)
 
     def answer(self, run: str, *, approve: bool, pending: str | None, who: str) -> str:
         """Leave an answer for the run's owner. InvalidRequest when nothing of that name is asked."""
         id_ = self._resolve(run)
         state = self._fold(id_)
+        with said_as(state):
+            return self._answered(state, approve=approve, pending=pending, who=who)
+
+    def _answered(self, state: Run, *, approve: bool, pending: str | None, who: str) -> str:
+        id_ = state.id
         if not state.pending or (pending is not None and pending not in state.pending):
-            asked = ", ".join(state.pending) or "nothing"
-            raise InvalidRequest(Fault(place=id_, what=f"it does not wait for that answer; it asks {asked}"))
+            asked = ", ".join(state.pending) or tr("nothing")
+            raise InvalidRequest(
+                Fault(place=id_, what=tr("it does not wait for that answer; it asks {asked}", asked=asked))
+            )
         kind = "approve" if approve else "deny"
         for name in state.pending if pending is None else (pending,):
             body: Json = {"pending": name, "who": who}
             self._store.post(run=id_, kind=kind, body=body, at=self._clock.now(), dedupe=f"{id_}:{name}:{kind}")
-        return self._carried_out(id_, "Approved" if approve else "Denied")
+        return self._carried_out(id_, tr("Approved" if approve else "Denied"))
 
     def cancel(self, run: str, who: str) -> str:
         """Leave a cancellation for the run's owner."""
         id_ = self._resolve(run)
-        if self._fold(id_).report is not None:
-            raise InvalidRequest(Fault(place=id_, what="it has ended already"))
-        self._store.post(run=id_, kind="cancel", body={"who": who}, at=self._clock.now(), dedupe=f"{id_}:cancel")
-        return self._carried_out(id_, "Cancelled")
+        state = self._fold(id_)
+        with said_as(state):
+            if state.report is not None:
+                raise InvalidRequest(Fault(place=id_, what=tr("it has ended already")))
+            self._store.post(run=id_, kind="cancel", body={"who": who}, at=self._clock.now(), dedupe=f"{id_}:cancel")
+            return self._carried_out(id_, tr("Cancelled"))
 
     def _carried_out(self, run: str, what: str) -> str:
         driver = self._store.row(run).owner
         if driver is not None and not owner.gone(driver):
-            return f"{what}: the process that drives {run} carries it out."
-        return f"{what}: `{command(self._settings)} resume {run}` carries it out."
+            return tr("{what}: the process that drives {run} carries it out.", what=what, run=run)
+        resume = f"{command(self._settings)} resume {run}"
+        return tr("{what}: `{resume}` carries it out.", what=what, resume=resume)
 
     def _fold(self, run: str) -> Run:
         return fold(run, self._store.lines(run))
@@ -162,9 +184,19 @@ class Runs:
             by=self._store.money(run.id),
             report=path,
             command=command(self._settings),
+            drawn=figures(run, self._evidence(run)),
         )
         clauses = tuple(self._with_file(c) for c in report.clauses)
         return report.model_copy(update={"clauses": clauses})
+
+    def _evidence(self, run: Run) -> dict[str, Json]:
+        """Part → the full report of its latest evaluation, as far as it can be read."""
+        found: dict[str, Json] = {}
+        for part, key in evaluations(run).items():
+            with suppress(ToolError):
+                told = self._reader.read("read_evaluation", {"key": key})["document"]
+                found |= {part: told} if told is not None else {}
+        return found
 
     def _with_file(self, clause: ClauseVerdict) -> ClauseVerdict:
         """Evidence is named by object key in the journal and by file for people."""
@@ -184,6 +216,11 @@ def _status(row: RunRow) -> Status:
     """As stored, except that a run whose process has gone waits to be resumed."""
     stale = row.status in ("planning", "running") and (row.owner is None or owner.gone(row.owner))
     return "waiting" if stale else cast(Status, row.status)
+
+
+def said_as(run: Run) -> AbstractContextManager[None]:
+    """What is said of a run is said in the language of its goal."""
+    return speaking(language_of(run.stated.goal.text if run.stated is not None else ""))
 
 
 def document(run: Run, report: RunReport) -> RunDocument:

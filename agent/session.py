@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 
-from agent import markdown, orders
+from agent import act, markdown, orders
 from agent.advance import World, settle
 from agent.book import Book
 from agent.brain.protocol import Terms
@@ -19,22 +20,25 @@ from agent.documents import (
     Pending,
     PlanDocument,
     RunDocument,
+    RunReport,
     RunView,
     Status,
     Swept,
 )
 from agent.errors import Busy, Fault, InvalidRequest
+from agent.pages import page
 from agent.plan import Plan
 from agent.prospect import Desk, Prospect, Request, ordered, prospect, unreadable
 from agent.record import owner
 from agent.revise import revise
-from agent.runs import Runs, document
+from agent.runs import Runs, document, said_as
 from agent.screen import Screen
 from agent.settings import Settings
 from agent.state import Answer, Decided, Finished, Run
-from agent.survey import Survey
+from agent.survey import Survey, survey
 from policies.limits import load_limits
 from tools.dispatch import Dispatcher, Place, clock_of, open_backend, sweep_place
+from tools.language import language_of, speaking, tr
 
 __all__ = ["Request", "Session"]
 
@@ -89,6 +93,27 @@ class Session(Runs):
         )
         return self._order(f"extend {endpoint} for {for_s:g} s", order, accept)
 
+    def rollback(self, endpoint: str, *, to: str | None = None, accept: bool = False) -> str:
+        """A new run that gives an endpoint back to a version, or to what it was left with before; its id."""
+        where = f" to {to}" if to else ""
+        return self._planned(f"roll back {endpoint}{where}", orders.rollback(endpoint, to=to), accept)
+
+    def scale(self, endpoint: str, *, replicas: int, accept: bool = False) -> str:
+        """A new run that sets the number of an endpoint's servers; its id."""
+        return self._planned(f"scale {endpoint} to {replicas}", orders.scale(endpoint, replicas=replicas), accept)
+
+    def _planned(self, text: str, contract: Contract, accept: bool) -> str:
+        """An order whose steps depend on what runs. InvalidRequest for what cannot be done or is not there."""
+        if why := self._brain.unsupported(contract):
+            raise InvalidRequest(*(Fault(place=text, what=reason) for reason in why))
+        folder = str(Path.cwd())
+        seen = survey(contract, read=self._reader.read, folder=Path(folder), at=self._clock.now())
+        plan = self._brain.propose(contract, seen, self._terms_in(folder))
+        found = ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, limits=self._limits)
+        if faults := unreadable(found):
+            raise InvalidRequest(*faults)
+        return self._begin(found)
+
     def _order(self, text: str, order: tuple[Contract, Survey, Plan], accept: bool) -> str:
         contract, seen, plan = order
         return self._begin(ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, limits=self._limits))
@@ -106,12 +131,8 @@ class Session(Runs):
         return run
 
     def _prospect(self, request: Request) -> Prospect:
-        return prospect(request, desk=self._desk(), brain=self._brain, read=self._reader.read, limits=self._limits)
-
-    @property
-    def _reader(self) -> Dispatcher:
-        """Reads need no verdict; nothing else passes."""
-        return Dispatcher(self._backend, approved=lambda _: None, now=self._clock.now)
+        with speaking(language_of(request.text)):
+            return prospect(request, desk=self._desk(), brain=self._brain, read=self._reader.read, limits=self._limits)
 
     def _desk(self) -> Desk:
         settings = self._settings
@@ -137,7 +158,7 @@ class Session(Runs):
         self._same_place(id_)
         from agent.graph import activate  # LangGraph takes a second to import: only who drives pays for it
 
-        with self._owned(id_) as book:
+        with self._owned(id_) as book, said_as(book.run):
             screen = Screen(watch, self._clock)
             book.watch = screen.journal
             world = self._world(book)
@@ -160,16 +181,17 @@ class Session(Runs):
 
     def _same_place(self, run: str) -> None:
         """A run goes on where it began: its jobs and endpoints are there. InvalidRequest elsewhere."""
-        stated = self._fold(run).stated
-        if stated is None:
+        state, settings = self._fold(run), self._settings
+        if (stated := state.stated) is None:
             return
-        for what, then, now in (
-            ("backend", stated.backend, self._settings.backend),
-            ("runtime folder", stated.runtime, str(self._settings.runtime)),
-        ):
-            if then != now:
-                fault = f"it began with the {what} {then}, and this is {now}"
-                raise InvalidRequest(Fault(place=run, what=fault, fix="go on with that one"))
+        with said_as(state):
+            for what, then, now in (
+                (tr("backend"), stated.backend, settings.backend),
+                (tr("runtime folder"), stated.runtime, str(settings.runtime)),
+            ):
+                if then != now:
+                    fault = tr("it began with the {what} {then}, and this is {now}", what=what, then=then, now=now)
+                    raise InvalidRequest(Fault(place=run, what=fault, fix=tr("go on with that one")))
 
     def _world(self, book: Book) -> World:
         def approved(call: str) -> str | None:
@@ -196,16 +218,49 @@ class Session(Runs):
     def _finish(self, book: Book, decision: Decided) -> None:
         """The report, as Markdown beside the journal and as the journal's last line."""
         run = book.run
-        settle(self._world(book))
+        world = self._world(book)
+        settle(world)
+        act.put_away(tuple(run.calls.values()), world.dispatcher)
         book.commit()  # the report reads what was spent from the store
         status: Status = "cancelled" if any(d.action == "cancel" for d in run.decisions) else "done"
-        path = self._settings.home / "runs" / run.id / "report.md"
-        report = self._compose(run, status=status, decided=decision, path=str(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(markdown.render(document(run, report)), encoding="utf-8")
+        folder = self._settings.home / "runs" / run.id
+        report = self._compose(run, status=status, decided=decision, path=str(folder / "report.md"))
+        self._publish(run, report, folder)
+        if problem := self._mirrored(run, report):
+            report = report.model_copy(update={"findings": (*report.findings, problem)})
+            self._publish(run, report, folder)
         book.add(Finished(report=report))
         book.status(report.status)
         book.commit()
+
+    def _publish(self, run: Run, report: RunReport, folder: Path) -> None:
+        """The report as people pass it on."""
+        folder.mkdir(parents=True, exist_ok=True)
+        told = document(run, report)
+        (folder / "report.md").write_text(markdown.render(told), encoding="utf-8")
+        (folder / "report.html").write_text(page.render(told), encoding="utf-8")
+
+    def _mirrored(self, run: Run, report: RunReport) -> str:
+        """Copy the run to the tracking server, when one is set; what went wrong, which changes nothing else."""
+        settings = self._settings
+        if settings.tracking_uri is None:
+            return ""
+        from agent.tracking.mirror import mirror
+        from agent.tracking.mlflow import Client, Credentials, TrackingError
+
+        credentials = Credentials(
+            user=settings.tracking_user, password=settings.tracking_password, token=settings.tracking_token
+        )
+        try:
+            mirror(run, report, Client(settings.tracking_uri, credentials), files=self._pages(run.id))
+        except TrackingError as error:
+            return tr("the run was not mirrored to MLflow: {error}", error=error)
+        return ""
+
+    def _pages(self, run: str) -> dict[str, Path]:
+        """What is shown of a run to people: no rows."""
+        folder = self._settings.home / "runs" / run
+        return {path.name: path for path in sorted(folder.glob("report.*"))}
 
     def _ask(self, book: Book, ask: Ask | None, screen: Screen) -> bool:
         """Put the open questions to the person at the door; False when nobody answers."""
@@ -278,8 +333,10 @@ class Session(Runs):
                 self._store.release(run, epoch=epoch)
 
     def _terms(self, run: Run) -> Terms:
+        return self._terms_in(run.stated.folder if run.stated is not None else ".")
+
+    def _terms_in(self, folder: str) -> Terms:
         settings = self._settings
-        folder = run.stated.folder if run.stated is not None else "."
         return Terms(load_rps=settings.load_rps, lease_s=settings.endpoint_lease_s, owner=settings.user, folder=folder)
 
 

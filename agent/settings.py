@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from pydantic import SecretStr
+
 from agent.clock import parse as parse_time
 from agent.errors import Fault, InvalidRequest
 from tools.record import Record
@@ -47,6 +49,15 @@ class Settings(Record):
     """How long a deployed endpoint lives when the goal does not say."""
     load_rps: float = 100.0
     """Requests a second drawn from validation data to measure an endpoint."""
+    step_summary: Path | None = None
+    """Where a CI job collects its Markdown summary; absolute."""
+    annotate: bool = False
+    """True: findings are also told as workflow commands in the log."""
+    tracking_uri: str | None = None
+    """An MLflow server that runs are mirrored to."""
+    tracking_user: str | None = None
+    tracking_password: SecretStr | None = None
+    tracking_token: SecretStr | None = None
     user: str
     """The operating-system user: who asks and who answers."""
     origins: Mapping[str, str] = {}
@@ -64,10 +75,12 @@ class Option:
     """(text, folder) → value; ValueError with a sentence."""
     flag: bool = False
     file: bool = True
+    variable: str | None = None
+    """The environment variable, when it is somebody else's."""
 
     @property
     def env(self) -> str:
-        return PREFIX + self.key.upper()
+        return self.variable or PREFIX + self.key.upper()
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str], folder: Path) -> Settings:
@@ -206,6 +219,14 @@ def _yes(text: str, _: Path) -> bool:
     raise ValueError(f"{text!r} is neither yes nor no")
 
 
+def _text(text: str, _: Path) -> str:
+    return text
+
+
+def _secret(text: str, _: Path) -> SecretStr:
+    return SecretStr(text)
+
+
 def _choice(*words: str) -> Callable[[str, Path], str]:
     def read(text: str, _: Path) -> str:
         if text not in words:
@@ -226,4 +247,16 @@ OPTIONS: tuple[Option, ...] = (
     Option(field="runtime", key="runtime_dir", read=_path, file=False),
     Option(field="endpoint_lease_s", key="endpoint_lease", read=duration),
     Option(field="load_rps", key="load_rps", read=_positive),
+    Option(field="step_summary", key="step_summary", read=_path, file=False, variable="GITHUB_STEP_SUMMARY"),
+    Option(field="annotate", key="annotate", read=_yes, file=False, variable="GITHUB_ACTIONS"),
+    Option(field="tracking_uri", key="tracking_uri", read=_text, file=False, variable="MLFLOW_TRACKING_URI"),
+    Option(field="tracking_user", key="tracking_user", read=_text, file=False, variable="MLFLOW_TRACKING_USERNAME"),
+    Option(
+        field="tracking_password",
+        key="tracking_password",
+        read=_secret,
+        file=False,
+        variable="MLFLOW_TRACKING_PASSWORD",
+    ),
+    Option(field="tracking_token", key="tracking_token", read=_secret, file=False, variable="MLFLOW_TRACKING_TOKEN"),
 )

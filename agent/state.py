@@ -125,7 +125,7 @@ class Decided(Record):
     action: Literal["revise", "finish", "cancel"]
     part: str | None = None
     change: str = ""
-    """For `revise`: `search`, `exhausted`, `extend`, `roll_back`, `stop`, `wind_down`, or `retry:STEP`."""
+    """For `revise`: `search`, `exhausted`, `extend`, `grow`, `roll_back`, `stop`, `wind_down`, or `retry:STEP`."""
     why: str
     code: int = 0
     """The exit code that this reason leads to, before the clauses are counted."""
@@ -230,9 +230,13 @@ class Run:
         return [c for c in self.calls.values() if c.live]
 
     def looks(self, part: str) -> int:
-        """How often the holdout of a part has been opened, openings under way included."""
-        steps = {s.id for p in self.plans for s in p.plan.steps if s.tool == "evaluate_model" and s.part == part}
-        return sum(1 for step in steps if (c := self.of_step(step)) is not None and c.phase in _OPENED)
+        """How often the holdout of a part has been opened, openings under way included: those of one round are one.
+
+        What earlier goals and other parts had opened of the same rows, when this part last looked, counts too.
+        """
+        steps = [s for p in self.plans for s in p.plan.of_part(part) if s.tool == "evaluate_model"]
+        own = len({s.round for s in steps if (c := self.of_step(s.id)) is not None and c.phase in _OPENED})
+        return own + max((o.looks for o in self.observations if o.part == part), default=0)
 
     def ready(self) -> list[Step]:
         """Steps whose needs are done and that have not been judged."""

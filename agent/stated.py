@@ -32,6 +32,7 @@ from agent.contract import (
     Upkeep,
 )
 from agent.errors import Fault
+from tools.language import tr
 from tools.metrics import metric
 from tools.record import Json, Record
 
@@ -101,6 +102,9 @@ def merge(contract: Contract, stated: Stated) -> tuple[Contract, tuple[Fault, ..
     Assumptions and questions that a field answers are dropped.
     """
     agreement = Agreement(stated.places, contract.assumptions, contract.questions)
+    prepared = [*(part.prepare for part in contract.parts), *(part.prepare for part in stated.parts)]
+    joins = [join for one in prepared if one is not None for join in one.join]
+    agreement.joined |= {name for join in joins for name in (join.left, join.right)}
     whole = agreement.settle(contract, stated, "", "", skip={"name", "parts", "places", "assumptions", "questions"})
     parts = _parts(contract, stated, agreement)
     merged = whole.model_copy(
@@ -137,7 +141,7 @@ def _parts(contract: Contract, stated: Stated, agreement: Agreement) -> tuple[Pa
         parts[0] = parts[0].model_copy(update={"name": stated.name})
     names = [part.name for part in parts]
     for name in sorted({n for n in names if names.count(n) > 1}):
-        agreement.fault("parts", f"two parts are called {name!r}", "give each a name of its own")
+        agreement.fault("parts", tr("two parts are called {name!r}", name=name), tr("give each a name of its own"))
     return tuple(parts)
 
 
@@ -153,7 +157,11 @@ def _pair(told: tuple[Part, ...], stated: Stated, agreement: Agreement) -> list[
     rest = [i for i in range(len(stated.parts)) if i not in pairs]
     if len(stated.parts) == 1 and rest and len(told) > 1:
         names = ", ".join(part.name for part in told)
-        agreement.fault("parts.0", f"the text states several parts ({names})", "put the fields under `parts:` by name")
+        agreement.fault(
+            "parts.0",
+            tr("the text states several parts ({names})", names=names),
+            tr("put the fields under `parts:` by name"),
+        )
         return []
     for index in rest:
         pairs[index] = free.pop(0) if free else None
@@ -164,7 +172,7 @@ def _new(said: StatedPart, path: str, agreement: Agreement) -> Part | None:
     """A part that only the file states."""
     task = said.task or _task(said.clauses or (), said.objective)
     if task is None:
-        agreement.fault(path, "nothing says what is wanted", "add `task:`, e.g. `task: classification`")
+        agreement.fault(path, tr("nothing says what is wanted"), tr("add `task:`, e.g. `task: classification`"))
         return None
     part = Part(name=said.name or said.target or "model", task=task)
     return agreement.settle(part, said, path, path, skip={"name", "task"})
@@ -215,5 +223,6 @@ def _exclusions(merged: Contract, stated: Stated, agreement: Agreement) -> None:
     for constraint, path, demanded in clashes:
         by_file = [p for p in stated.places if covers(path, p) or covers(p, path)]
         if demanded and constraint in ruled and (by_file or constraint in (stated.constraints or ())):
-            what = f"the goal both rules this out ({constraint}) and asks for {path.rpartition('.')[2]}"
-            agreement.fault(path if by_file else "constraints", what, "keep one of the two")
+            wanted = path.rpartition(".")[2]
+            what = tr("the goal both rules this out ({ruled}) and asks for {wanted}", ruled=constraint, wanted=wanted)
+            agreement.fault(path if by_file else "constraints", what, tr("keep one of the two"))

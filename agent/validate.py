@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from agent.contract import Contract
 from agent.plan import REF, WHOLE, Plan, Step, refs, total
 from tools.catalogue import BY_NAME
+from tools.language import tr
 from tools.tool import Tool
 
 MEASURES = {"holdout": "evaluate_model", "live": "monitor_endpoint"}
@@ -27,30 +28,39 @@ def faults(plan: Plan, contract: Contract) -> tuple[str, ...]:
 
 def _faults(plan: Plan, contract: Contract) -> Iterator[str]:
     if not plan.steps:
-        yield "the plan has no steps"
+        yield tr("the plan has no steps")
     ids = [s.id for s in plan.steps]
-    yield from (f"step id {i} is used twice" for i in sorted({i for i in ids if ids.count(i) > 1}))
+    yield from (tr("step id {i} is used twice", i=i) for i in sorted({i for i in ids if ids.count(i) > 1}))
     for step in plan.steps:
         yield from _step(step, plan)
     yield from _cycle(plan)
     yield from _unmeasured(plan, contract)
+    yield from _uncompared(plan, contract)
     yield from _unreleased(plan)
     yield from _shared(plan)
     cost = total(plan.steps).usd.high
     if contract.budget_usd is not None and cost is not None and cost > contract.budget_usd:
-        yield f"the plan may cost up to ${cost:.2f} and the budget is ${contract.budget_usd:.2f}"
+        yield tr(
+            "the plan may cost up to ${cost:.2f} and the budget is ${budget:.2f}", cost=cost, budget=contract.budget_usd
+        )
 
 
 def _step(step: Step, plan: Plan) -> Iterator[str]:
     tool = BY_NAME.get(step.tool)
     if tool is None:
-        yield f"{step.id}: there is no tool {step.tool!r}"
+        yield tr("{step}: there is no tool {tool!r}", step=step.id, tool=step.tool)
         return
     if step.effect is not tool.effect:
-        yield f"{step.id}: {step.tool} {tool.effect.value}, the step says {step.effect.value}"
+        yield tr(
+            "{step}: {tool} {effect}, the step says {said}",
+            step=step.id,
+            tool=step.tool,
+            effect=tool.effect.value,
+            said=step.effect.value,
+        )
     for need in step.needs:
         if plan.step(need) is None:
-            yield f"{step.id}: needs {need!r}, which is not a step"
+            yield tr("{step}: needs {need!r}, which is not a step", step=step.id, need=need)
     yield from _references(step, plan)
     yield from _arguments(step, tool)
 
@@ -61,11 +71,16 @@ def _references(step: Step, plan: Plan) -> Iterator[str]:
         other = plan.step(source)
         tool = BY_NAME.get(other.tool) if other is not None else None
         if other is None or tool is None:
-            yield f"{step.id}: refers to {source}.{field}, and {source!r} is not a step"
+            yield tr(
+                "{step}: refers to {source}.{field}, and {source!r} is not a step",
+                step=step.id,
+                source=source,
+                field=field,
+            )
         elif source not in before:
-            yield f"{step.id}: refers to {source}, which does not come before it"
+            yield tr("{step}: refers to {source}, which does not come before it", step=step.id, source=source)
         elif field not in tool.result.model_fields and field != WHOLE:
-            yield f"{step.id}: {other.tool} has no result {field!r}"
+            yield tr("{step}: {tool} has no result {field!r}", step=step.id, tool=other.tool, field=field)
 
 
 def _before(step: Step, plan: Plan) -> set[str]:
@@ -82,7 +97,10 @@ def _before(step: Step, plan: Plan) -> set[str]:
 def _arguments(step: Step, tool: Tool) -> Iterator[str]:
     """Literal arguments are checked as they are; a reference stands for a value that will fit."""
     unknown = set(step.args) - set(tool.args.model_fields)
-    yield from (f"{step.id}: {step.tool} has no argument {name!r}" for name in sorted(unknown))
+    yield from (
+        tr("{step}: {tool} has no argument {name!r}", step=step.id, tool=step.tool, name=name)
+        for name in sorted(unknown)
+    )
     try:
         tool.args.model_validate({k: v for k, v in step.args.items() if k not in unknown})
     except ValidationError as error:
@@ -106,7 +124,7 @@ def _stands_for_reference(args: Any, loc: tuple[int | str, ...]) -> bool:
 def _cycle(plan: Plan) -> Iterator[str]:
     for step in plan.steps:
         if step.id in _before(step, plan):
-            yield f"{step.id}: needs itself, directly or through others"
+            yield tr("{step}: needs itself, directly or through others", step=step.id)
 
 
 def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:
@@ -115,7 +133,31 @@ def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:
         for clause in part.clauses:
             tool = MEASURES.get(clause.where)
             if tool is not None and (f"{part.name}/{clause.id}", tool) not in measured:
-                yield f"no step measures {clause.metric} of {part.name}: {tool} does"
+                yield tr(
+                    "no step measures {metric} of {part}: {tool} does", metric=clause.metric, part=part.name, tool=tool
+                )
+
+
+def _uncompared(plan: Plan, contract: Contract) -> Iterator[str]:
+    """A relative clause on the holdout needs an evaluation that is given what it is relative to."""
+    for part in contract.parts:
+        for clause in part.clauses:
+            if clause.relative is None or clause.where != "holdout":
+                continue
+            name = f"{part.name}/{clause.id}"
+            measuring = [s for s in plan.steps if s.tool == MEASURES["holdout"] and name in s.measures]
+            if measuring and not all(clause.relative.to in _against(s) for s in measuring):
+                yield tr(
+                    "no step compares {metric} of {part} with the {model}",
+                    metric=clause.metric,
+                    part=part.name,
+                    model=tr(clause.relative.to),
+                )
+
+
+def _against(step: Step) -> set[str]:
+    named = {str(a.get("to")) for a in step.args.get("against", ()) if isinstance(a, dict)}
+    return named | ({"other"} if step.args.get("rivals") else set())
 
 
 def _shared(plan: Plan) -> Iterator[str]:
@@ -125,7 +167,12 @@ def _shared(plan: Plan) -> Iterator[str]:
         if step.tool == "deploy_model":
             name = str(step.args.get("endpoint"))
             if parts.setdefault(name, step.part) != step.part:
-                yield f"{step.id}: {parts[name]} deploys to endpoint {name} as well: name another target"
+                yield tr(
+                    "{step}: {other} deploys to endpoint {name} as well: name another target",
+                    step=step.id,
+                    other=parts[name],
+                    name=name,
+                )
 
 
 def _unreleased(plan: Plan) -> Iterator[str]:
@@ -134,4 +181,8 @@ def _unreleased(plan: Plan) -> Iterator[str]:
     kept |= {str(s.args.get("id")) for s in plan.steps if s.tool == "release_resource"}
     for step in plan.steps:
         if step.tool == "deploy_model" and str(step.args.get("endpoint")) not in kept:
-            yield f"{step.id}: nothing hands over or releases endpoint {step.args.get('endpoint')}"
+            yield tr(
+                "{step}: nothing hands over or releases endpoint {endpoint}",
+                step=step.id,
+                endpoint=step.args.get("endpoint"),
+            )

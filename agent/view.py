@@ -8,6 +8,7 @@ from agent.documents import Revised, RunView, Status, StepPhase, StepView
 from agent.plan import Step
 from agent.report import MICRO, clause_verdicts
 from agent.state import CallState, Run
+from tools.language import tr
 from tools.ports import Progress
 from tools.record import Json
 
@@ -73,7 +74,7 @@ def _expected(step: Step) -> float | None:
 def _summary(state: CallState) -> str:
     """One line of what came out; numbers are the result's own."""
     if state.phase == "refused":
-        return "; ".join(state.verdict.reasons)
+        return tr("; ").join(state.verdict.reasons)
     ended = state.ended
     if ended is None:
         return ""
@@ -84,21 +85,28 @@ def _summary(state: CallState) -> str:
 
 
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "unmeasured"
+    return f"{value:.4g}" if isinstance(value, int | float) else tr("unmeasured")
 
 
 def _watched(result: Json) -> str:
     traffic = result["traffic"]
     p95 = traffic["quantiles_ms"].get("p95")
-    return f"{traffic['requests']} requests, {traffic['errors']} errors, p95 {_number(p95)} ms"
+    return tr(
+        "{n} requests, {errors} errors, p95 {p95} ms", n=traffic["requests"], errors=traffic["errors"], p95=_number(p95)
+    )
 
 
 _SAY: Mapping[str, Callable[[Json], str]] = {
-    "prepare_data": lambda r: (
-        f"{r['train_rows']} train, {r['validation_rows']} validation, {r['holdout_rows']} holdout rows"
+    "prepare_data": lambda r: tr(
+        "{train} train, {validation} validation, {holdout} holdout rows",
+        train=r["train_rows"],
+        validation=r["validation_rows"],
+        holdout=r["holdout_rows"],
     ),
-    "tune_model": lambda r: f"{r['trials']} trials, best {_number(r.get('value'))} on validation",
-    "select_model": lambda r: f"{r['family']}, {_number(r.get('value'))} on validation",
+    "tune_model": lambda r: tr(
+        "{trials} trials, best {value} on validation", trials=r["trials"], value=_number(r.get("value"))
+    ),
+    "select_model": lambda r: tr("{family}, {value} on validation", family=r["family"], value=_number(r.get("value"))),
     "evaluate_model": lambda r: ", ".join(f"{m['metric']} {_number(m.get('value'))}" for m in r["measured"]),
     "register_model": lambda r: str(r.get("version")),
     "find_model": lambda r: str(r.get("version")),

@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from agent.contract import Clause, Part, Rollout
+from agent.contract import Clause, Contract, Objective, Part, Rollout
 from agent.documents import ClauseVerdict, RunDocument, Verdict
 from agent.plan import Range
+from tools.language import plural, tr
 from tools.metrics import metric
 
 _ESCAPES = re.compile(
     r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|.)?", re.DOTALL
 )
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
 _LINK = re.compile(r"\b(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 _LOOPBACK = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/|$)", re.IGNORECASE)
 
@@ -29,7 +30,7 @@ def clean(text: str) -> str:
 
 def outside(text: str, *, limit: int = 400) -> str:
     """Text from outside, fit to be shown: clean, without links to elsewhere, and of bounded length."""
-    bare = _LINK.sub(lambda m: m[0] if _LOOPBACK.match(m[0]) else "(link removed)", clean(text))
+    bare = _LINK.sub(lambda m: m[0] if _LOOPBACK.match(m[0]) else tr("(link removed)"), clean(text))
     return bare if len(bare) <= limit else bare[: limit - 1] + "…"
 
 
@@ -52,32 +53,33 @@ def number(value: float | str | None) -> str:
 def money(usd: float | None) -> str:
     """US dollars; fractions of a cent where that is all there is."""
     if usd is None:
-        return "unknown"
+        return tr("unknown")
     return f"${usd:,.4f}" if 0 < usd < 0.01 else f"${usd:,.2f}"
 
 
 def duration(seconds: float | None) -> str:
     """Seconds in at most two units: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds is None:
-        return "unknown"
+        return tr("unknown")
+    day, hour, minute, second = tr("d"), tr("h"), tr("min"), tr("s")
     if seconds < 9.95:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
+        return f"{seconds:.1f}".removesuffix(".0") + f" {second}"
     whole = round(seconds)
-    for size, name, minor, minor_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, name, minor, minor_name in ((86400, day, 3600, hour), (3600, hour, 60, minute), (60, minute, 1, second)):
         if whole >= size:
             rest = whole % size // minor
             return f"{whole // size} {name}" + (f" {rest} {minor_name}" if rest else "")
-    return f"{whole} s"
+    return f"{whole} {second}"
 
 
 def span(value: Range, unit: Literal["usd", "seconds"]) -> str:
     """A range in words: `$0.10–$0.40`, `8–12 s`, `50 s–2 min`, `at least $3.00`, `unknown`."""
     show = money if unit == "usd" else _rough
     if value.low is None and value.high is None:
-        return "unknown"
+        return tr("unknown")
     if value.low is None or value.high is None:
         known = value.low if value.high is None else value.high
-        return f"{'at least' if value.high is None else 'at most'} {show(known)}"
+        return tr("at least {value}" if value.high is None else "at most {value}", value=show(known))
     low, high = show(value.low), show(value.high)
     if low == high:
         return low
@@ -95,18 +97,14 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.0f} %"
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def demand(clause: Clause) -> str:
     """A clause in words, without where it is measured: `recall of yes >= 0.9`."""
-    subject = clause.metric + (f" of {clean(clause.class_)}" if clause.class_ else "")
-    words = f"{subject} {clause.op} {_threshold(clause)}"
+    of = tr("{metric} of {name}", metric=clause.metric, name=clean(clause.class_)) if clause.class_ else clause.metric
+    words = f"{of} {clause.op} {_threshold(clause)}"
     if clause.confidence is not None:
-        words += f" with {percent(clause.confidence)} confidence"
+        words += tr(" with {share} confidence", share=percent(clause.confidence))
     if clause.window_s is not None:
-        words += f" over {duration(clause.window_s)}"
+        words += tr(" over {time}", time=duration(clause.window_s))
     return words
 
 
@@ -115,47 +113,75 @@ def _threshold(clause: Clause) -> str:
         return number(clause.value)
     relative = clause.relative
     if not relative.delta:
-        return f"the {relative.to}'s"
+        return tr("the {model}'s", model=tr(relative.to))
     delta = percent(relative.delta) if relative.kind == "ratio" else number(relative.delta)
-    return f"the {relative.to}'s {'' if delta.startswith('-') else '+'}{delta}"
+    return tr("the {model}'s", model=tr(relative.to)) + f" {'' if delta.startswith('-') else '+'}{delta}"
+
+
+def wanted(objective: Objective) -> str:
+    """What is optimised, in words."""
+    if objective.direction == "max":
+        return tr("{metric} as high as possible", metric=objective.metric)
+    return tr("{metric} as low as possible", metric=objective.metric)
+
+
+def budget(contract: Contract) -> str:
+    """The contract's budget: `$5.00`, `$60.00 a month`."""
+    usd = money(contract.budget_usd)
+    if contract.budget_per in (None, "goal"):
+        return usd
+    return tr("{usd} a day", usd=usd) if contract.budget_per == "day" else tr("{usd} a month", usd=usd)
+
+
+def spent(usd: float, limit: float | None) -> str:
+    """What was spent, beside the budget where there is one."""
+    return money(usd) if limit is None else tr("{usd} of {limit}", usd=money(usd), limit=money(limit))
 
 
 def measured_where(clause: Clause) -> str:
     """Where a clause is measured: `on holdout`, `live`, `at the end`."""
-    return {"holdout": "on holdout", "live": "live", "run": "of the run", "state": "at the end"}[clause.where]
+    return {
+        "holdout": tr("on holdout"),
+        "live": tr("on live traffic"),
+        "run": tr("of the run"),
+        "state": tr("at the end"),
+    }[clause.where]
 
 
 def rollout(value: Rollout) -> str:
     """How a model reaches traffic, in a phrase."""
-    words = [value.strategy.replace("_", "/")]
+    words = [tr(value.strategy.replace("_", "/"))]
     if value.steps:
         words[0] += " " + " → ".join(f"{number(step)}" for step in value.steps) + " %"
     if value.hold_s is not None:
-        words.append(f"{duration(value.hold_s)} each")
+        words.append(tr("{time} each", time=duration(value.hold_s)))
     if value.replicas is not None:
         words.append(plural(value.replicas, "replica"))
     if value.min_replicas is not None or value.max_replicas is not None:
-        words.append(f"{value.min_replicas or 0} to {value.max_replicas or 'any'} replicas")
+        most = value.max_replicas if value.max_replicas is not None else tr("any number of")
+        words.append(tr("{low} to {high} replicas", low=value.min_replicas or 0, high=most))
     if value.lease_s is not None:
-        words.append(f"up for {duration(value.lease_s)}")
+        words.append(tr("up for {time}", time=duration(value.lease_s)))
     return ", ".join(words)
 
 
 def work(part: Part) -> str:
     """What a part is about: `classification of species from penguins.csv`."""
     labels = [clean(d.label) for d in part.data if d.label]
-    words = part.task + (f" of {labels[0]}" if labels else "")
-    if part.data:
-        words += " from " + ", ".join(clean(d.uri) for d in part.data)
-    elif part.target:
-        words += f" of {clean(part.target)}" if not labels else f" for {clean(part.target)}"
-    return words
+    task = tr(part.task)
+    source = ", ".join(clean(d.uri) for d in part.data)
+    if labels and source:
+        return tr("{task} of {label} from {source}", task=task, label=labels[0], source=source)
+    if source:
+        return tr("{task} from {source}", task=task, source=source)
+    target = labels[0] if labels else clean(part.target or "")
+    return tr("{task} of {label}", task=task, label=target) if target else task
 
 
 def evidence(verdict: ClauseVerdict) -> str:
     """Where a verdict can be checked: the record's id and the file."""
     if verdict.evidence is None:
-        return "none"
+        return tr("none")
     return verdict.evidence.id + (f" · {clean(verdict.evidence.path)}" if verdict.evidence.path else "")
 
 
@@ -198,4 +224,4 @@ _UNFINISHED = {
 
 def _count(verdicts: list[Verdict]) -> str:
     met = verdicts.count("MET")
-    return f"{met} of {plural(len(verdicts), 'clause')} met" if verdicts else ""
+    return tr("{met} of {clauses} met", met=met, clauses=plural(len(verdicts), "clause")) if verdicts else ""

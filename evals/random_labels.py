@@ -99,9 +99,8 @@ def judge(seed: int, *, rows: int, family: Family) -> tuple[float, int]:
         (folder / "private").write_bytes(bytes(key))
         source = generate.write(generate.noise(rows, seed), folder / "noise.csv")
         common: Json = {"task": "classification", "label": "label", "seed": seed}
-        prepared = prepare.work(
-            _inputs(folder, "data", common | {"source": str(source), "format": "csv"}, public="public"), quiet
-        )
+        table = {"name": "noise.csv", "source": str(source), "format": "csv"}
+        prepared = prepare.work(_inputs(folder, "data", common | {"tables": [table]}, public="public"), quiet)
         fit = common | {"family": family, "metric": "accuracy", "trials": TRIALS, "seconds": 60.0}
         train.work(_inputs(folder, "trained", fit, mounts=("data",)), quiet)
         asked = common | {"classes": prepared.classes, "measures": [{"metric": "accuracy"}], "resamples": 100}

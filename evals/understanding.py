@@ -1,199 +1,185 @@
-"""How well the embedded brain understands goals: `python -m evals.understanding [FILE...]`.
+"""How well the embedded brain understands goals: `python -m evals.understanding [-v] [--spoken N] [FILE...]`.
 
-Compares each worked goal's fields with the contract; a field that is given must come out exactly, a list that is
-given is complete, its order free except for rollout steps. A case marked `exact` is held to the fields it leaves out
-too: nothing may be invented there; `"*"` leaves a field free. It knows the corpus format and nothing of the grammar.
+Reports accuracy per field and language over the corpora (by default all of `evals/corpus`), over the fields that are
+stated or were filled without being stated, so that what neither side speaks of does not flatter. `--spoken N` asks N
+random goals of `evals.spoken` instead; `--baseline` writes what was reached to `understanding.json` beside this file.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import Path
 
-from agent.brain.protocol import Context
-from agent.brain.rules.understand import Rules
-from agent.contract import Contract, Refusal
-from agent.goal import Goal
-from tools.record import Json
+from evals.fields import Checked, checked, language
+from evals.spoken.goals import goals
+from tools.record import Json, Record
 
-_ORDERED = ("steps",)
-_FREE = "*"
-_NOW = "2026-03-02T09:00:00+00:00"
-_SILENT: Mapping[str, Json] = {
-    "": {
-        "budget_usd": None,
-        "deadline_s": None,
-        "environment": None,
-        "namespace": None,
-        "constraints": [],
-        "placement": {},
-    },
-    "placement": {
-        "backend": None,
-        "gpu": None,
-        "gpu_count": None,
-        "gpu_memory_gb": None,
-        "cpus": None,
-        "memory_gb": None,
-        "spot": None,
-        "regions": [],
-        "instance_types": [],
-        "zones": [],
-    },
-    "parts": {
-        "target": None,
-        "source_models": [],
-        "objective": None,
-        "data": [],
-        "prepare": None,
-        "split": None,
-        "models": [],
-        "train": None,
-        "search": None,
-        "clauses": [],
-        "rollout": {"strategy": "none"},
-        "upkeep": None,
-        "metrics": None,
-    },
-    "data": {"label": None, "time": None, "id": None},
-    "prepare": {"join": [], "clean": [], "drop_columns": []},
-    "split": {"column": None, "at": None, "holdout": None},
-    "clauses": {"relative": None, "class": None, "abort": False, "confidence": None, "window_s": None},
-    "rollout": {
-        "steps": [],
-        "hold_s": None,
-        "replicas": None,
-        "min_replicas": None,
-        "max_replicas": None,
-        "lease_s": None,
-    },
-    "upkeep": {"every_s": None, "retrain_on": [], "for_s": None},
+_HERE = Path(__file__).parent
+BASELINE = _HERE / "understanding.json"
+_HELD_BACK = "held_back"
+"""Goals nobody tunes on: their texts are shown only when asked for."""
+_SEED = 20_260_302
+_INVENTED = {
+    "budget_usd": "a budget",
+    "placement.gpu": "a GPU",
+    "placement.gpu_count": "a GPU",
+    "parts.rollout.strategy": "a deployment",
 }
-"""What each record holds where the goal says nothing."""
 
 
-def differences(case: Json, *, strict: bool = True) -> Iterator[tuple[str, str]]:
-    """Every field of the case with what is wrong about it, or an empty string.
+class Score(Record):
+    """What one corpus reached in one language: goals and fields, and which of them came out right."""
 
-    `strict`: questions that the case does not list are faults too.
-    """
-    goal = Goal.of(case["text"], source="cli:evals")
-    now = datetime.fromisoformat(case.get("now", _NOW)).timestamp()
-    answer = Rules().understand(goal, Context(now=now))
-    refused = case.get("feasibility") == "refused"
-    if refused or isinstance(answer, Refusal):
-        wrong = refused != isinstance(answer, Refusal)
-        yield "refused", f"expected {'a refusal' if refused else 'a contract'}, got {answer!r}" if wrong else ""
-        return
-    document = json.loads(answer.model_dump_json())
-    wanted_all = case.get("contract", {})
-    if case.get("exact") and wanted_all:
-        wanted_all = _spelled_out("", wanted_all)
-    for field, wanted in wanted_all.items():
-        yield from _compare(field, wanted, document.get(field))
-    yield from _questions(case, answer, strict=strict)
+    goals: int
+    whole: int
+    fields: int
+    right: int
+
+    @property
+    def accuracy(self) -> float:
+        return self.right / self.fields if self.fields else 1.0
 
 
-def _questions(case: Json, answer: Contract, *, strict: bool) -> Iterator[tuple[str, str]]:
-    asked = {q.field for q in answer.questions}
-    wanted = set(case.get("questions", ()))
-    wrong = asked != wanted if strict else not wanted <= asked
-    yield "questions", f"expected {sorted(wanted)}, got {sorted(asked)}" if wrong else ""
+class Result(Record):
+    """One goal's judged fields."""
+
+    case: Json
+    fields: tuple[Checked, ...]
+
+    @property
+    def language(self) -> str:
+        return language(self.case["text"])
+
+    @property
+    def faults(self) -> tuple[Checked, ...]:
+        return tuple(f for f in self.fields if f.fault)
 
 
-def _spelled_out(kind: str, wanted: Json) -> Json:
-    """The record with what the case leaves out set to what silence means."""
-    whole: Json = {**_SILENT.get(kind, {}), **wanted}
-    for key, value in whole.items():
-        if isinstance(value, dict):
-            whole[key] = _spelled_out(key, value)
-        elif isinstance(value, list):
-            whole[key] = [_spelled_out(key, item) if isinstance(item, dict) else item for item in value]
-    return whole
+def corpora() -> list[Path]:
+    """Every corpus of the project."""
+    return sorted((_HERE / "corpus").glob("*.jsonl"))
 
 
-def _compare(path: str, wanted: object, found: object) -> Iterator[tuple[str, str]]:
-    if wanted == _FREE:
-        return
-    if isinstance(wanted, dict):
-        for key, value in wanted.items():
-            yield from _compare(f"{path}.{key}", value, found.get(key) if isinstance(found, dict) else None)
-    elif isinstance(wanted, list) and any(isinstance(item, dict) for item in wanted):
-        yield from _records(path, wanted, found if isinstance(found, list) else [])
-    elif isinstance(wanted, list):
-        same = wanted == found if path.rpartition(".")[2] in _ORDERED else sorted(wanted) == sorted(found or ())  # type: ignore[call-overload]
-        yield path, "" if same else f"expected {wanted}, got {found}"
-    else:
-        yield path, "" if _same(wanted, found) else f"expected {wanted!r}, got {found!r}"
+def judge(cases: Iterable[Json]) -> list[Result]:
+    """Understands each goal and judges its fields."""
+    return [Result(case=case, fields=tuple(checked(case))) for case in cases]
 
 
-def _same(wanted: object, found: object) -> bool:
-    numbers = isinstance(wanted, int | float) and isinstance(found, int | float)
-    if numbers and not isinstance(wanted, bool):
-        return abs(float(wanted) - float(found)) <= 1e-9 * max(1.0, abs(float(wanted)))  # type: ignore[arg-type]
-    return wanted == found
+def cases_of(path: Path) -> list[Json]:
+    """The goals of one corpus file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _records(path: str, wanted: list[Json], found: list[Json]) -> Iterator[tuple[str, str]]:
-    """Records are paired so that as many fields as possible agree."""
-    left = list(found)
-    for n, item in enumerate(wanted):
-        if not left:
-            yield f"{path}.{n}", f"expected {item}, got nothing"
-            continue
-        best = min(left, key=lambda other: sum(bool(fault) for _, fault in _compare("", item, other)))
-        left.remove(best)
-        yield from _compare(f"{path}.{n}", item, best)
-    if left or not wanted:
-        yield f"{path}.length", f"not expected: {left}" if left else ""
+def scores(results: list[Result]) -> dict[str, Score]:
+    """By language."""
+    made: dict[str, Score] = {}
+    for tongue in sorted({r.language for r in results}):
+        mine = [r for r in results if r.language == tongue]
+        counted = [f for r in mine for f in r.fields if f.stated or f.fault]
+        made[tongue] = Score(
+            goals=len(mine), whole=sum(not r.faults for r in mine), fields=len(counted),
+            right=sum(not f.fault for f in counted),
+        )  # fmt: skip
+    return made
 
 
-def language(text: str) -> str:
-    """`zh` if the text has Han characters, else `en`."""
-    return "zh" if any("\u4e00" <= c <= "\u9fff" for c in text) else "en"
+def grave(results: list[Result]) -> list[str]:
+    """What must never happen: a refused goal that got a contract; money, a GPU or a deployment nobody spoke of."""
+    found: list[str] = []
+    for result in results:
+        text = result.case["text"]
+        for field in result.faults:
+            if field.path == "refused" and result.case.get("feasibility") == "refused":
+                found.append(f"refused but planned: {text}")
+            kind = _INVENTED.get(_plain(field.path))
+            if kind and field.fault.startswith(("expected None", "expected 'none'")):
+                found.append(f"{kind} was invented: {text}")
+    return found
 
 
-def report(path: Path, *, verbose: bool) -> str:
-    """Accuracy per field and language over one corpus file."""
-    right: Counter[tuple[str, str]] = Counter()
-    total: Counter[tuple[str, str]] = Counter()
-    whole: Counter[str] = Counter()
+def _plain(path: str) -> str:
+    return ".".join(p for p in path.split(".") if not p.isdigit())
+
+
+def table(name: str, results: list[Result], *, verbose: bool) -> str:
+    """The report of one corpus: its score, the fields that went wrong, and what is grave."""
     lines: list[str] = []
-    cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    for case in cases:
-        tongue = language(case["text"])
-        results = list(differences(case))
-        faults = [(field, fault) for field, fault in results if fault]
-        whole[tongue] += not faults
-        for field, fault in results:
-            key = (tongue, ".".join(p for p in field.split(".") if not p.isdigit()))
-            total[key] += 1
-            right[key] += not fault
-        if faults and verbose:
-            lines += [case["text"], *(f"    {field}: {fault}" for field, fault in faults)]
-    for tongue in sorted(whole):
-        goals = sum(language(case["text"]) == tongue for case in cases)
-        fields = sum(n for (t, _), n in total.items() if t == tongue)
-        good = sum(n for (t, _), n in right.items() if t == tongue)
+    for result in results if verbose else ():
+        if result.faults:
+            lines += [result.case["text"], *(f"    {f.path}: {f.fault}" for f in result.faults)]
+    for tongue, score in scores(results).items():
         lines.append(
-            f"{path.name} {tongue}: {whole[tongue]}/{goals} goals whole, {good}/{fields} fields ({good / fields:.1%})"
+            f"{name} {tongue}: {score.whole}/{score.goals} goals whole, "
+            f"{score.right}/{score.fields} fields ({score.accuracy:.1%})"
         )
+    right, total = _per_field(results)
     for tongue, field in sorted(total):
-        if right[tongue, field] < total[tongue, field]:
+        wrong = total[tongue, field] - right[tongue, field]
+        if wrong:
             lines.append(f"    {tongue} {field}: {right[tongue, field]}/{total[tongue, field]}")
+    told = grave(results)
+    lines += (
+        [f"    GRAVE {line}" for line in told] if verbose or _HELD_BACK not in name else [f"    GRAVE: {len(told)}"]
+    )
     return "\n".join(lines)
 
 
+def _per_field(results: list[Result]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+    right: Counter[tuple[str, str]] = Counter()
+    total: Counter[tuple[str, str]] = Counter()
+    for result in results:
+        for field in result.fields:
+            if field.stated or field.fault:
+                key = (result.language, _plain(field.path))
+                total[key] += 1
+                right[key] += not field.fault
+    return right, total
+
+
+def reached() -> dict[str, dict[str, float]]:
+    """Accuracy by corpus and language, as the baseline file holds it."""
+    return {
+        path.name: {tongue: round(s.accuracy, 4) for tongue, s in scores(judge(cases_of(path))).items()}
+        for path in corpora()
+    }
+
+
 def main(arguments: list[str]) -> None:
-    """Prints the report of each file, by default of the project's own corpus."""
-    verbose = "-v" in arguments
-    files = [Path(a) for a in arguments if a != "-v"]
-    for path in files or sorted((Path(__file__).parent / "corpus").glob("*.jsonl")):
-        print(report(path, verbose=verbose))
+    """Prints the report of each corpus, or of random goals; `--baseline` writes the baseline instead."""
+    asked = _parser().parse_args(arguments)
+    if asked.baseline:
+        BASELINE.write_text(json.dumps(reached(), indent=2) + "\n", encoding="utf-8")
+    elif asked.spoken is not None:
+        print(table("spoken", judge(goals(_SEED, asked.spoken)), verbose=asked.verbose))
+    else:
+        for path in asked.files or corpora():
+            print(table(path.name, judge(cases_of(path)), verbose=asked.verbose))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m evals.understanding", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("-v", "--verbose", action="store_true", help="show every goal with a wrong field")
+    parser.add_argument("--baseline", action="store_true", help=f"write what every corpus reaches to {BASELINE.name}")
+    parser.add_argument("--spoken", type=_count, metavar="N", help="ask N random goals instead of a corpus")
+    parser.add_argument("files", nargs="*", type=_corpus, metavar="FILE", help="a corpus; all of evals/corpus if none")
+    return parser
+
+
+def _corpus(name: str) -> Path:
+    path = Path(name)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no corpus at {name}; those of the project lie in {_HERE / 'corpus'}")
+    return path
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of goals")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class Searches(Record):
 class Ask(Record):
     environments: tuple[str, ...]
     destroys_foreign: bool
+    changes_foreign: bool
 
 
 class Refuse(Record):

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-PRIVATE = ("AWS_", "AZURE_", "GOALKEEPER_", "GOOGLE_", "KUBE", "LANG", "LC_", "MLFLOW_", "OPENAI_", "OTEL_", "XDG_")
+PRIVATE = (
+    *("AWS_", "AZURE_", "GITHUB_", "GOALKEEPER_", "GOOGLE_", "KUBE"),
+    *("LANG", "LC_", "MLFLOW_", "OPENAI_", "OTEL_", "XDG_"),
+)
 """Prefixes of variables by which a person's own set-up would reach a test."""
 GRACE_S = 5.0
 """How long a process may take to end after its test has asked it to."""

@@ -8,6 +8,7 @@ import sys
 
 from tools import jobs
 from tools.errors import Cause, Failed
+from tools.language import language, tr
 from tools.recipes.probe_records import Probe, ProbeArgs
 from tools.recipes.records import PrepareArgs, PrepareResult
 from tools.tool import Done, Effect, Outcome, Running, Site, Tool
@@ -17,27 +18,29 @@ PROBE_LIMIT_S = 20.0
 
 def _probe(args: ProbeArgs, site: Site) -> Outcome:
     """Read a header and a capped sample in a short-lived process: the agent imports no data library."""
-    command = [sys.executable, "-I", "-m", "tools.recipes.probe"]
+    command = [sys.executable, "-I", "-m", "tools.recipes.probe", language()]
     limit = min(site.limit_s, PROBE_LIMIT_S)
     try:
         ran = subprocess.run(
             command, input=args.model_dump_json().encode(), capture_output=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise Failed(f"{args.source} could not be read within {limit:g} s", cause="timeout") from error
+        raise Failed(
+            tr("{source} could not be read within {limit:g} s", source=args.source, limit=limit), cause="timeout"
+        ) from error
     if ran.returncode != 0:
         last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         cause: Cause = "missing_dependency" if "ModuleNotFoundError" in last else "unknown"
-        raise Failed(f"{args.source} could not be looked at: {last}", cause=cause)
+        raise Failed(tr("{source} could not be looked at: {last}", source=args.source, last=last), cause=cause)
     try:
         return Done(result=Probe.model_validate(json.loads(ran.stdout)).model_dump(mode="json"))
     except ValueError as error:
-        raise Failed(f"the probe of {args.source} gave no readable answer") from error
+        raise Failed(tr("the probe of {source} gave no readable answer", source=args.source)) from error
 
 
 profile_data = Tool(
     name="profile_data",
-    does="Read the header and a capped sample of a data set: columns, kinds, rows, faults.",
+    does="Read the header and a capped sample of one table, or list a folder: columns, kinds, rows, faults.",
     effect=Effect.READS,
     args=ProbeArgs,
     result=Probe,
@@ -64,12 +67,12 @@ def _follow(args: PrepareArgs, site: Site, handle: str) -> Outcome:
 
 prepare_data = Tool(
     name="prepare_data",
-    does="Read, profile and split the data into train, validation and sealed holdout before anything is fitted.",
+    does="Read and join the tables, split them into train, validation and sealed holdout, and profile what is open.",
     effect=Effect.CREATES,
     args=PrepareArgs,
     result=Prepared,
     provides=("data",),
-    judged=("source",),
+    judged=("tables",),
     uses="jobs",
     start=_start,
     follow=_follow,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tools.errors import Conflict, Failed, NotFound, Unknown
+from tools.language import language, tr
 from tools.ports import EndpointState, Progress, ServeSpec
 from tools.record import Record
 from tools.register import NAME
@@ -34,7 +35,13 @@ class Deployed(Record):
 
 
 def _start(args: DeployModel, site: Site) -> Running:
-    spec = ServeSpec(endpoint=args.endpoint, version=args.version, model=args.model, replicas=args.replicas)
+    spec = ServeSpec(
+        endpoint=args.endpoint,
+        version=args.version,
+        model=args.model,
+        replicas=args.replicas,
+        language=language(),
+    )
     tags = site.tags.model_copy(update={"lease_until": site.now + args.lease_s})
     try:
         made = site.backend.serving.deploy(spec=spec, tags=tags)
@@ -52,9 +59,16 @@ def _same_version(args: DeployModel, site: Site) -> None:
     try:
         there = site.backend.serving.state(args.endpoint).version(args.version)
     except NotFound as error:
-        raise Unknown(f"endpoint {args.endpoint} refused the version and is not there") from error
+        raise Unknown(tr("endpoint {endpoint} refused the version and is not there", endpoint=args.endpoint)) from error
     if there is None or (args.digest and there.digest not in (None, args.digest)):
-        raise Failed(f"endpoint {args.endpoint} already serves another model as {args.version}", cause="unknown")
+        raise Failed(
+            tr(
+                "endpoint {endpoint} already serves another model as {version}",
+                endpoint=args.endpoint,
+                version=args.version,
+            ),
+            cause="unknown",
+        )
 
 
 def _incumbent(state: EndpointState, version: str) -> str | None:
@@ -66,16 +80,28 @@ def _follow(args: DeployModel, site: Site, handle: str) -> Outcome:
     try:
         state = site.backend.serving.state(handle)
     except NotFound as error:
-        raise Failed(f"endpoint {handle} ended before version {args.version} was ready", cause="node_lost") from error
+        raise Failed(
+            tr("endpoint {endpoint} ended before version {version} was ready", endpoint=handle, version=args.version),
+            cause="node_lost",
+        ) from error
     version = state.version(args.version)
     if version is None:
-        raise Failed(f"version {args.version} is no longer behind {handle}", cause="unknown")
+        raise Failed(
+            tr("version {version} is no longer behind {endpoint}", version=args.version, endpoint=handle),
+            cause="unknown",
+        )
     if version.state == "starting":
-        return Running(handle=handle, progress=Progress(at=site.now, message="loading the model"))
+        return Running(handle=handle, progress=Progress(at=site.now, message=tr("loading the model")))
     if version.state == "failed":
-        raise Failed(f"version {args.version} did not become ready: {version.detail}", cause="user_code_error")
+        raise Failed(
+            tr("version {version} did not become ready: {detail}", version=args.version, detail=version.detail),
+            cause="user_code_error",
+        )
     if args.digest and version.digest != args.digest:
-        raise Failed(f"{handle} serves {version.digest}, not the model that was evaluated", cause="data_invalid")
+        raise Failed(
+            tr("{endpoint} serves {digest}, not the model that was evaluated", endpoint=handle, digest=version.digest),
+            cause="data_invalid",
+        )
     made = Deployed(
         endpoint=state.name,
         url=state.url,
@@ -115,6 +141,8 @@ class Inspected(Record):
     """An endpoint that is there, or the fact that it is not."""
 
     state: EndpointState | None
+    at: float = 0.0
+    """Epoch seconds of the look."""
 
 
 def _inspect(args: InspectEndpoint, site: Site) -> Done:
@@ -122,7 +150,7 @@ def _inspect(args: InspectEndpoint, site: Site) -> Done:
         state: EndpointState | None = site.backend.serving.state(args.endpoint)
     except NotFound:
         state = None
-    return Done(result=Inspected(state=state).model_dump(mode="json"))
+    return Done(result=Inspected(state=state, at=site.now).model_dump(mode="json"))
 
 
 inspect_endpoint = Tool(

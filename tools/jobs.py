@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tools.errors import Conflict, Failed, NotFound, Unknown
+from tools.language import language, tr
 from tools.ports import JobSpec, JobState
 from tools.tool import Done, Outcome, Running, Site
 
@@ -20,7 +21,7 @@ class JobFailed(Failed):
     def __init__(self, state: JobState) -> None:
         failure = state.failure
         super().__init__(
-            failure.message if failure else f"the job ended as {state.phase}",
+            failure.message if failure else tr("the job ended as {phase}", phase=tr(state.phase)),
             cause=failure.cause if failure else "unknown",
         )
         self.faults = failure.faults if failure else ()
@@ -44,6 +45,7 @@ def recipe(
         secrets=secrets,
         sandbox=sandbox,
         time_limit_s=site.limit_s,
+        language=language(),
     )
 
 
@@ -55,7 +57,7 @@ def start(spec: JobSpec, site: Site) -> Running:
     except Conflict as conflict:
         found = jobs.find(site.tags.call)
         if found is None:
-            raise Unknown(f"a job with call {site.tags.call} exists and cannot be found") from conflict
+            raise Unknown(tr("a job with call {call} exists and cannot be found", call=site.tags.call)) from conflict
         state = found
     return Running(handle=state.id, progress=state.progress)
 
@@ -65,7 +67,7 @@ def follow(site: Site, handle: str, kind: type[R], shape: Callable[[R, JobState]
     try:
         state = site.backend.jobs.poll(handle)
     except NotFound as error:
-        raise Failed(f"job {handle} is gone, and with it what it made", cause="node_lost") from error
+        raise Failed(tr("job {job} is gone, and with it what it made", job=handle), cause="node_lost") from error
     if not state.over:
         return Running(handle=handle, progress=state.progress)
     if state.phase != "succeeded":
@@ -73,8 +75,14 @@ def follow(site: Site, handle: str, kind: type[R], shape: Callable[[R, JobState]
     try:
         made = kind.model_validate(state.result or {})
     except ValidationError as error:
-        raise Failed(f"job {handle} left a result of the wrong shape: {error.error_count()} faults") from error
-    return Done(result=shape(made, state).model_dump(mode="json"))
+        told = tr("job {job} left a result of the wrong shape: {n} faults", job=handle, n=error.error_count())
+        raise Failed(told) from error
+    return done(shape(made, state))
+
+
+def done(record: BaseModel) -> Done:
+    """The call is over with this result."""
+    return Done(result=record.model_dump(mode="json"))
 
 
 def left(state: JobState) -> dict[str, Any]:

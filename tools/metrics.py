@@ -29,7 +29,13 @@ class Metric:
     """Tasks whose holdout it is defined on; empty for the others."""
 
 
-_CLASSES = ("classification", "text-classification", "image-classification", "token-classification")
+_CLASSES = (
+    "classification",
+    "text-classification",
+    "image-classification",
+    "token-classification",
+    "recommendation",  # of rows that say whether a user took to an item
+)
 _NUMBERS = ("regression", "forecasting")
 
 
@@ -70,8 +76,8 @@ METRICS: dict[str, Metric] = {
         _score("ndcg_at_10", tasks=("recommendation",)),
         _score("recall_at_10", tasks=("recommendation",)),
         Metric(name="perplexity", where="holdout", better="min", unit="number", low=1.0, tasks=("causal-lm",)),
-        _score("iou", tasks=("image-classification",)),
-        _score("map_at_50", tasks=("image-classification",)),
+        _score("iou", tasks=("semantic-segmentation",)),
+        _score("map_at_50", tasks=("object-detection",)),
         _live("latency_p50_ms", "ms"),
         _live("latency_p95_ms", "ms"),
         _live("latency_p99_ms", "ms"),

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from tools.errors import Cause
+from tools.language import Language
 from tools.record import Json, Record
 
 Kind = Literal["job", "endpoint", "machine", "object"]
@@ -97,13 +98,15 @@ class JobSpec(Record):
     folder: str | None = None
     """Where the user's own command starts."""
     environment: Mapping[str, str] = {}
-    """Variables for the user's own command."""
+    """Variables for the user's own command. A credential reaches it only when it is named here."""
     hide: tuple[str, ...] = ()
     """Absolute paths the program must not find: the source of the data."""
     sandbox: bool = False
     """True: hide everything that is not named above, where the platform can."""
     time_limit_s: float = Field(gt=0)
     """Hard limit, enforced by the backend on the job itself."""
+    language: Language = "en"
+    """What is said of the job, and by a recipe, is said in this language."""
 
 
 class JobState(Record):
@@ -163,6 +166,8 @@ class ServeSpec(Record):
     model: str
     """Object key of the model folder."""
     replicas: int = Field(default=1, ge=1)
+    language: Language = "en"
+    """What is said of its servers is said in this language."""
 
 
 class VersionState(Record):
@@ -175,6 +180,10 @@ class VersionState(Record):
     model: str
     digest: str | None = None
     """Content digest of the model as the server itself reports it, once ready."""
+    replicas: int = Field(default=1, ge=0)
+    """How many servers of it are asked for."""
+    ready: int = Field(default=0, ge=0)
+    """How many of them answer."""
     detail: str = ""
 
 
@@ -184,6 +193,8 @@ class EndpointState(Record):
     name: str
     url: str
     versions: tuple[VersionState, ...]
+    shadow: str | None = None
+    """The version that gets a copy of every request; its answers reach no caller."""
     run: str
     owner: str
     lease_until: float
@@ -204,6 +215,15 @@ class Serving(Protocol):
 
     def split(self, endpoint: str, *, weights: Mapping[str, int], call: str) -> EndpointState:
         """Set the absolute weights (percent, sum 100; versions not named get 0). NotFound, Invalid."""
+        ...
+
+    def mirror(self, endpoint: str, *, version: str | None, call: str) -> EndpointState:
+        """Copy every request to this version too and keep its answers from callers; None ends that.
+        NotFound, Invalid (a version with traffic is no shadow)."""
+        ...
+
+    def scale(self, endpoint: str, *, version: str, replicas: int, call: str) -> EndpointState:
+        """Set the absolute number of servers of a version; no request in flight is lost. NotFound, Invalid."""
         ...
 
     def withdraw(self, endpoint: str, *, version: str) -> None:
@@ -244,6 +264,14 @@ class Objects(Protocol):
 
     def names(self, prefix: str) -> Sequence[str]: ...
 
+    def remove(self, key: str) -> None:
+        """Take an object away, with everything in it. Idempotent."""
+        ...
+
+
+ANSWER_WITHIN_S = 30.0
+"""After how long a router gives up on an answer of a version: then it is an error."""
+
 
 class Traffic(Record):
     """What the router measured of one version over one span, warm-up dropped."""
@@ -257,6 +285,31 @@ class Traffic(Record):
     """Threshold in ms (as `repr` of the float) → number of answered requests slower than it."""
     quantiles_ms: Mapping[str, float]
     """`p50`, `p95`, `p99` of answered requests; empty when there is none."""
+    refused: int = 0
+    """Requests that the version answered with 4xx: neither in `requests` nor in `errors`. Of a load that is known to
+    be well-formed they are failures."""
+    ranks_ms: Mapping[str, tuple[tuple[int, float], ...]] = {}
+    """Around each quantile (rank, that many-th smallest latency in ms), ranks rising: what its exact bounds need."""
+    histogram_ms: tuple[tuple[float, int], ...] = ()
+    """(upper bound in ms, answered requests in that bin), bounds rising, empty bins left out."""
+
+
+class Agreement(Record):
+    """How a shadow's answers compare with those that callers got, request by request."""
+
+    version: str
+    compared: int
+    """Requests that both versions answered."""
+    agreed: int
+    """Of these: the same class, or numbers within 1 % of each other."""
+    unanswered: int
+    """Requests that the caller was answered and the shadow failed."""
+    dropped: int = 0
+    """Copies that were not made because the shadow did not keep up with them."""
+    waiting: int = 0
+    """Copies that are still on their way now."""
+    difference: float | None = None
+    """Mean absolute difference of numeric predictions; None for classes."""
 
 
 class Telemetry(Protocol):
@@ -265,7 +318,12 @@ class Telemetry(Protocol):
     def traffic(
         self, endpoint: str, *, version: str, since: float, thresholds_ms: Sequence[float], skip: int = 0
     ) -> Traffic:
-        """Latency and errors of one version since a time, without the first `skip` requests. NotFound."""
+        """Latency and errors of one version since a time, without the first `skip` requests. NotFound.
+        A shadow's copies count as its requests."""
+        ...
+
+    def agreement(self, endpoint: str, *, version: str, since: float) -> Agreement:
+        """What a shadow answered beside what callers got since a time. NotFound."""
         ...
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from pydantic import Field
 
+from tools import served
 from tools.errors import Failed, NotFound
+from tools.language import tr
+from tools.recipes.records import SEEN_ROWS, Task
 from tools.record import Record
 from tools.tool import Done, Effect, Outcome, Site, Tool
 
@@ -25,7 +30,7 @@ class RegisterModel(Record):
     """Object key of the model folder."""
     data: str
     """Object key of the prepared data: its validation part is kept, to draw requests from."""
-    label: str
+    label: str | None
 
 
 class Registered(Record):
@@ -36,7 +41,7 @@ class Registered(Record):
     digest: str
     data: str
     """Object key of the folder that requests are drawn from."""
-    label: str
+    label: str | None
 
 
 def _start(args: RegisterModel, site: Site) -> Done:
@@ -47,9 +52,24 @@ def _start(args: RegisterModel, site: Site) -> Done:
     objects.put(key, objects.fetch(args.model))
     requests = f"requests/{args.name}/{version}"
     objects.put(f"{requests}/{VALIDATION}", objects.fetch(f"{args.data}/{VALIDATION}"))
+    _keep_seen(args, seen_of(key), site)
     _enter(args.name, version, site)
     made = Registered(key=key, version=version, digest=digest, data=requests, label=args.label)
     return Done(result=made.model_dump(mode="json"))
+
+
+def seen_of(key: str) -> str:
+    """Where the hashes of the rows lie that a registered model was trained on."""
+    return "seen/" + key.removeprefix("models/")
+
+
+def _keep_seen(args: RegisterModel, key: str, site: Site) -> None:
+    """Keep the first that was said: the same model again was trained on the same rows."""
+    objects = site.backend.objects
+    if key in objects.names(key):
+        return
+    with suppress(NotFound):
+        objects.put(key, objects.fetch(f"{args.data}/{SEEN_ROWS}"))
 
 
 def _enter(name: str, version: str, site: Site) -> None:
@@ -99,6 +119,8 @@ class FindModel(Record):
     name: str = Field(pattern=f"^{NAME}$")
     version: str | None = None
     """None: the one that was registered last."""
+    before: str | None = None
+    """Instead: what the endpoint of that name was left with before this version."""
 
 
 class Found(Record):
@@ -109,32 +131,55 @@ class Found(Record):
     digest: str | None = None
     data: str | None = None
     label: str | None = None
+    task: Task | None = None
+    """What it was trained for, as its card says."""
 
 
 def _look(args: FindModel, site: Site) -> Done:
     objects = site.backend.objects
-    prefix = f"models/{args.name}/"
-    keys = [k for k in objects.names(prefix) if args.version in (None, k.removeprefix(prefix))]
+    keys = _candidates(args, site)
     if not keys:
         return Done(result=Found(key=None).model_dump(mode="json"))
     newest = max(keys, key=lambda key: _order(key, site))
-    version = newest.removeprefix(prefix)
+    name = newest.removeprefix("models/")
     found = Found(
         key=newest,
-        version=version,
+        version=name.rpartition("/")[2],
         digest=objects.digest(newest),
-        data=f"requests/{args.name}/{version}",
-        label=_label(objects.fetch(newest)),
+        data=f"requests/{name}",
+        label=(card := read_card(objects.fetch(newest))).label,
+        task=card.task,
     )
     return Done(result=found.model_dump(mode="json"))
 
 
-def _label(model: Path) -> str:
-    """The column the model predicts, as its card says."""
+def _candidates(args: FindModel, site: Site) -> list[str]:
+    """Object keys of the models that it may be."""
+    objects, prefix = site.backend.objects, f"models/{args.name}/"
+    if args.before is None:
+        return [k for k in objects.names(prefix) if args.version in (None, k.removeprefix(prefix))]
+    key = served.previous(args.name, args.before, site)
+    return [] if key is None or key not in objects.names(key) else [key]
+
+
+class Said(Record):
+    """What a model's card says of it, as far as the registry needs it."""
+
+    label: str | None
+    """The column the model predicts; None where nothing is labelled."""
+    task: Task | None
+
+
+def read_card(model: Path) -> Said:
+    """What the card in a model's folder says. Failed when there is no readable one."""
     try:
-        return str(json.loads((model / CARD).read_text(encoding="utf-8"))["label"])
-    except (OSError, ValueError, KeyError) as error:
-        raise Failed(f"the registered model has no readable {CARD}", cause="data_invalid") from error
+        card = json.loads((model / CARD).read_text(encoding="utf-8"))
+        task = card.get("task")
+        return Said(label=card["label"], task=task if task in get_args(Task) else None)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise Failed(
+            tr("the model in {model} has no readable {card}", model=model, card=CARD), cause="data_invalid"
+        ) from error
 
 
 find_model = Tool(

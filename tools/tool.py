@@ -111,6 +111,8 @@ class Tool:
     """The port it acts through; None for a pure computation."""
     undo: str | None = None
     """The tool that takes back what this one made."""
+    fix: Callable[[Json, float], Json] | None = None
+    """Arguments that are settled when the call is made, and hold for every repetition of it: (args, now) → more."""
     start: Callable[[Any, Site], Outcome]
     follow: Callable[[Any, Site, str], Outcome] | None = None
     """Looks at running work: (args, site, handle) → outcome. Raises `Failed` with a typed cause."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from tools import served
 from tools.errors import Failed, NotFound
+from tools.language import tr
 from tools.ports import EndpointState
 from tools.record import Record
 from tools.tool import Done, Effect, Outcome, Site, Tool
@@ -40,12 +42,31 @@ def _held(state: EndpointState, args: ShiftTraffic, at: float) -> Done:
     weights = {v.name: v.weight for v in state.versions if v.weight > 0}
     wanted = {name: weight for name, weight in _weights(args).items() if weight > 0}
     if weights != wanted:
-        raise Failed(f"{args.endpoint} has weights {weights} after {wanted} was set", cause="unknown")
+        raise Failed(
+            tr(
+                "{endpoint} has weights {weights} after {wanted} was set",
+                endpoint=args.endpoint,
+                weights=weights,
+                wanted=wanted,
+            ),
+            cause="unknown",
+        )
     made = Shifted(endpoint=args.endpoint, version=args.version, weights=weights, at=at)
     return Done(result=made.model_dump(mode="json"))
 
 
 def _shift(args: ShiftTraffic, site: Site) -> Done:
+    named = _weights(args)
+    others = [v for v in site.backend.serving.state(args.endpoint).versions if v.weight > 0 and v.name not in named]
+    if others:
+        raise Failed(
+            tr(
+                "{endpoint} gives traffic to {others} as well, and it would be lost: "
+                "settle first which version serves, by `goalkeeper rollback {endpoint} --to VERSION`",
+                endpoint=args.endpoint,
+                others=", ".join(f"{v.name} ({v.weight} %)" for v in others),
+            )
+        )
     state = site.backend.serving.split(args.endpoint, weights=_weights(args), call=site.tags.call)
     return _held(state, args, site.now)
 
@@ -73,38 +94,6 @@ shift_traffic = Tool(
 )
 
 
-class RollbackEndpoint(Record):
-    """Give all traffic back to a version that was good."""
-
-    endpoint: str
-    to: str
-    withdraw: str | None = None
-    """The version to take away once it has no traffic."""
-
-
-def _rollback(args: RollbackEndpoint, site: Site) -> Done:
-    serving = site.backend.serving
-    state = serving.split(args.endpoint, weights={args.to: 100}, call=site.tags.call)
-    if args.withdraw is not None:
-        serving.withdraw(args.endpoint, version=args.withdraw)
-    return _held(state, ShiftTraffic(endpoint=args.endpoint, version=args.to, percent=100), site.now)
-
-
-rollback_endpoint = Tool(
-    name="rollback_endpoint",
-    does="Give all traffic back to a version that was good, and withdraw the other.",
-    effect=Effect.CHANGES,
-    args=RollbackEndpoint,
-    result=Shifted,
-    requires=("endpoint",),
-    provides=("rolled_back",),
-    judged=("endpoint", "to", "withdraw"),
-    uses="serving",
-    start=_rollback,
-    find=lambda args, site: _rollback(args, site),
-)
-
-
 class ExtendLease(Record):
     """Set until when an endpoint may live, and to whom it belongs."""
 
@@ -114,6 +103,9 @@ class ExtendLease(Record):
     exactly: bool = False
     """True: also when that is sooner than its lease is now. Otherwise a lease is never shortened."""
     replicas: int = Field(default=1, ge=1)
+    """How many servers are paid for as long."""
+    until: float | None = None
+    """Epoch seconds: `for_s` after the call was made. Settled then, so that repeating the call sets the same."""
 
 
 class Extended(Record):
@@ -121,16 +113,58 @@ class Extended(Record):
     url: str
     lease_until: float
     version: str | None
+    replicas: int = 1
+    """How many servers it goes on with."""
+
+
+def _until(args: ExtendLease, site: Site) -> float:
+    return site.now + args.for_s if args.until is None else args.until
 
 
 def _extend(args: ExtendLease, site: Site) -> Done:
-    until = site.now + args.for_s
+    until = _until(args, site)
     if not args.exactly:
         until = max(until, site.backend.serving.state(args.endpoint).lease_until)
     state = site.backend.serving.extend(args.endpoint, run=site.tags.run, owner=args.owner, lease_until=until)
+    _note_left(args, state, site)
+    return _extended(args, state)
+
+
+def _extends(args: ExtendLease, site: Site) -> Outcome | None:
+    """Read back; what is not so is to be done, unless somebody has decided about the endpoint since."""
+    try:
+        state = site.backend.serving.state(args.endpoint)
+    except NotFound:
+        return None
+    by = served.superseded(args.endpoint, site, asked=_asked(args))
+    until, ours = _until(args, site), (state.run, state.owner) == (site.tags.run, args.owner)
+    if ours and (state.lease_until == until if args.exactly else state.lease_until >= until):
+        if by is None:
+            _note_left(args, state, site)
+        return _extended(args, state)
+    if by is not None:
+        raise served.overtaken(args.endpoint, by)
+    return None
+
+
+def _asked(args: ExtendLease) -> float | None:
+    return None if args.until is None else args.until - args.for_s
+
+
+def _note_left(args: ExtendLease, state: EndpointState, site: Site) -> None:
+    serving = max((v for v in state.versions if v.weight > 0), key=lambda v: v.weight, default=None)
+    if serving is not None:
+        served.note(args.endpoint, serving, site, asked=_asked(args))
+
+
+def _extended(args: ExtendLease, state: EndpointState) -> Done:
     serving = max(state.versions, key=lambda v: v.weight, default=None)
     made = Extended(
-        endpoint=state.name, url=state.url, lease_until=until, version=serving.name if serving is not None else None
+        endpoint=state.name,
+        url=state.url,
+        lease_until=state.lease_until,
+        version=serving.name if serving is not None else None,
+        replicas=max(args.replicas, serving.replicas if serving is not None else 0),
     )
     return Done(result=made.model_dump(mode="json"))
 
@@ -145,8 +179,9 @@ extend_lease = Tool(
     provides=("kept",),
     judged=("endpoint", "owner", "for_s"),
     uses="serving",
+    fix=lambda args, now: {"until": now + float(args.get("for_s", 0.0))},
     start=_extend,
-    find=lambda args, site: _extend(args, site),
+    find=_extends,
 )
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from tools import jobs
 from tools.errors import Failed
+from tools.language import language, tr
 from tools.ports import JobSpec, JobState
 from tools.recipes.records import Measured, TrainArgs, TrainResult
 from tools.record import Json, Record
 from tools.tool import Done, Effect, Outcome, Running, Site, Tool
+
+CLAIMS = "metrics.json"
+"""What the user's program says of its own model."""
+_FINDINGS = 20
 
 
 class TuneModel(TrainArgs):
@@ -79,6 +86,8 @@ class Trained(Record):
     family: str = "command"
     value: float | None = None
     validation: tuple[Measured, ...] = ()
+    findings: tuple[str, ...] = ()
+    """What is wrong with what it says of itself."""
     isolation: str = "none"
 
 
@@ -92,6 +101,7 @@ def _launch(args: LaunchTraining, site: Site) -> Running:
         hide=args.hide,
         sandbox=True,
         time_limit_s=site.limit_s,
+        language=language(),
     )
     return jobs.start(spec, site)
 
@@ -108,11 +118,35 @@ def _launched(args: LaunchTraining, site: Site, handle: str) -> Outcome:
     def trained(made: _Left, state: JobState) -> Trained:
         place = jobs.left(state)
         folder = site.backend.objects.fetch(place["key"])
-        if not any(path.is_file() and path.name != "metrics.json" for path in folder.rglob("*")):
-            raise Failed("the program left no model in GOALKEEPER_OUTPUT_DIR", cause="user_code_error")
-        return Trained(claimed=made.claimed, **place)
+        if not any(path.is_file() and path.name != CLAIMS for path in folder.rglob("*")):
+            raise Failed(tr("the program left no model in GOALKEEPER_OUTPUT_DIR"), cause="user_code_error")
+        claimed, findings = readable_claims(made.claimed)
+        if not made.claimed and (folder / CLAIMS).exists():
+            told = tr("the program's {file} holds no claim that can be read: write an object of numbers", file=CLAIMS)
+            findings = (told,)
+        return Trained(claimed=claimed, findings=findings, **place)
 
     return jobs.follow(site, handle, _Left, trained)
+
+
+def readable_claims(claimed: Json) -> tuple[Json, tuple[str, ...]]:
+    """The claims that are plain JSON, and a finding for each that is not: a loss of NaN is no number."""
+    kept, findings = {}, []
+    for name, value in claimed.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            findings.append(
+                tr(
+                    "the program's {file} says {value} of {name!r}, which is no number",
+                    file=CLAIMS,
+                    value=str(value)[:60],
+                    name=name[:60],
+                )
+            )
+        else:
+            kept[name] = value
+    return kept, tuple(findings[:_FINDINGS])
 
 
 launch_training = Tool(
@@ -155,6 +189,8 @@ class Selected(Record):
     curve: tuple[tuple[int, float], ...] = ()
     trials: int = 0
     """Trials spent over all candidates."""
+    rivals: Mapping[str, str] = {}
+    """The best candidate of each other family → the key it lies under."""
 
 
 def _select(args: SelectModel, site: Site) -> Done:
@@ -165,12 +201,16 @@ def _select(args: SelectModel, site: Site) -> Done:
         value = candidate.get("value")
         return float("-inf") if value is None else sign * value
 
-    best = max(args.candidates, key=rank)
+    ranked = sorted(args.candidates, key=rank, reverse=True)
+    best = ranked[0]
     if "key" not in best:
-        raise Failed("a candidate has no model", cause="unknown")
+        raise Failed(tr("a candidate has no model"), cause="unknown")
     fields = {name: best[name] for name in Selected.model_fields if name in best}
-    spent = sum(int(c.get("trials", 0)) for c in args.candidates)
-    return Done(result=Selected.model_validate({**fields, "trials": spent}).model_dump(mode="json"))
+    fields["trials"] = sum(int(c.get("trials", 0)) for c in args.candidates)
+    fields["rivals"] = {
+        str(c["family"]): c["key"] for c in reversed(ranked) if "key" in c and c.get("family") != best.get("family")
+    }
+    return Done(result=Selected.model_validate(fields).model_dump(mode="json"))
 
 
 select_model = Tool(

@@ -37,8 +37,8 @@ class Change(Record):
     """What a revision asks of one part."""
 
     part: str
-    what: Literal["search", "settle", "without", "extend", "roll_back", "stop"]
-    """`settle`: judge the best model there is; `without`: go on without one candidate."""
+    what: Literal["search", "settle", "without", "extend", "grow", "roll_back", "stop"]
+    """`settle`: judge the best model there is; `grow`: more servers; `without`: go on without one candidate."""
     step: str | None = None
     """For `without`: the candidate's step."""
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import get_args
 
-from agent.brain.rules.fields import parse_clause, parse_duration, parse_flag, parse_money, parse_number
+from agent.brain.rules.grammar.fields import parse_clause, parse_duration, parse_flag, parse_money, parse_number
 from agent.contract import (
     Clause,
     Comparand,

@@ -11,6 +11,7 @@ from agent.doors.outlet import Outlet
 from agent.doors.paper import Grid
 from agent.doors.tree import arrange
 from agent.wording import (
+    budget,
     clean,
     demand,
     duration,
@@ -22,8 +23,10 @@ from agent.wording import (
     outside,
     rollout,
     span,
+    wanted,
     work,
 )
+from tools.language import language_of, speaking, tr
 
 
 class PlainPaper:
@@ -33,15 +36,17 @@ class PlainPaper:
         self._stream = stream
 
     def plan(self, document: PlanDocument) -> None:
-        for line in plan_lines(document):
-            self.line(line)
+        with speaking(language_of(document.goal.text)):
+            for line in plan_lines(document):
+                self.line(line)
 
     def report(self, document: RunDocument) -> None:
         self.line(markdown.render(document).rstrip("\n"))
 
     def view(self, view: RunView) -> None:
-        for line in view_lines(view):
-            self.line(line)
+        with speaking(language_of(view.goal)):
+            for line in view_lines(view):
+                self.line(line)
 
     def grid(self, grid: Grid) -> None:
         table = [grid.heads, *grid.rows]
@@ -64,10 +69,11 @@ class PlainWatch:
         self._told: set[tuple[str, ...]] = set()
 
     def see(self, view: RunView) -> None:
-        for key, line in _changes(view):
-            if key not in self._told:
-                self._told.add(key)
-                self._stream.line(line)
+        with speaking(language_of(view.goal)):
+            for key, line in _changes(view):
+                if key not in self._told:
+                    self._told.add(key)
+                    self._stream.line(line)
 
     def ask(self, pending: Pending) -> bool | None:
         return None
@@ -78,10 +84,11 @@ class PlainWatch:
 
 def _changes(view: RunView) -> Iterator[tuple[tuple[str, ...], str]]:
     """What there is to tell of a view, each with a key by which it is told once."""
-    at = f"{view.now - view.started:7.1f} s  "
-    yield ("run", view.id), f"run {clean(view.id)}: {clean(view.goal)}"
+    at = f"{view.now - view.started:7.1f} {tr('s')}  "
+    yield ("run", view.id), f"{tr('run {run}', run=clean(view.id))}: {clean(view.goal)}"
     for revision in view.revisions:
-        yield ("revision", str(revision.version)), f"{at}plan version {revision.version}: {outside(revision.why)}"
+        revised = tr("plan {version}: {why}", version=revision.version, why=outside(revision.why))
+        yield ("revision", str(revision.version)), at + revised
     for step in view.steps:
         if step.phase != "pending":
             yield ("step", step.id, step.phase, str(step.attempt)), at + step_line(step, view.now)
@@ -90,82 +97,84 @@ def _changes(view: RunView) -> Iterator[tuple[tuple[str, ...], str]]:
             continue
         measured = f"{number(clause.measured)} {interval(clause.interval)}".strip()
         key = ("clause", clause.part, clause.id, clause.verdict)
-        yield key, f"{at}clause {outside(clause.demanded)}: {measured} {clause.verdict}"
+        yield key, f"{at}{outside(clause.demanded)}: {measured} {tr(clause.verdict)}"
     for pending in view.pending:
-        yield ("pending", pending.id), f"{at}waits for a person: {asked(pending)}"
+        yield ("pending", pending.id), at + tr("waits for a person: {question}", question=asked(pending))
 
 
 def step_line(step: StepView, now: float) -> str:
     """One step in words: `train: done in 12 s: accuracy 0.97 on validation`."""
-    words = f"{step.id}: {step.phase}"
+    words = f"{step.id}: {tr(step.phase)}"
     if step.attempt > 1:
-        words += f" (attempt {step.attempt})"
+        words += f" ({tr('attempt {n}', n=step.attempt)})"
     if step.phase in ("done", "failed") and step.started is not None:
-        words += f" after {duration((step.ended if step.ended is not None else now) - step.started)}"
+        words += " " + tr("after {time}", time=duration((step.ended if step.ended is not None else now) - step.started))
     return words + (f": {outside(step.summary)}" if step.summary else "")
 
 
 def asked(pending: Pending) -> str:
     """A question to a person in one line."""
-    cost = f", {money(pending.usd)}" if pending.usd is not None else ", cost unknown"
+    cost = f", {money(pending.usd)}" if pending.usd is not None else f", {tr('cost unknown')}"
     policies = ", ".join(map(clean, pending.policies))
     return f"{clean(pending.step)} ({clean(pending.tool)}{cost}): {outside(pending.reason)} [{policies}]"
 
 
 def view_lines(view: RunView) -> Iterator[str]:
-    yield f"run {clean(view.id)}: {view.status}"
+    yield f"{tr('run {run}', run=clean(view.id))}: {tr(view.status)}"
     for step in view.steps:
         yield "  " + step_line(step, view.now)
     for pending in view.pending:
-        yield f"  waits for a person: {asked(pending)}"
+        yield "  " + tr("waits for a person: {question}", question=asked(pending))
 
 
 def plan_lines(document: PlanDocument) -> Iterator[str]:
     """Contract, plan, cost and approvals."""
-    yield f"goal: {clean(document.goal.text)}"
+    yield f"{tr('goal')}: {clean(document.goal.text)}"
     if document.contract is not None:
         yield from _contract(document.contract)
     yield from _plan(document)
     for approval in document.approvals:
-        yield f"approval: {clean(approval.step)}: {outside(approval.reason)} [{', '.join(approval.policies)}]"
-    yield f"verdict: {document.feasibility.verdict}"
-    yield from (f"  because {outside(reason)}" for reason in document.feasibility.reasons)
-    yield from (f"  instead {outside(other)}" for other in document.feasibility.alternatives)
+        yield f"{tr('approval')}: {clean(approval.step)}: {outside(approval.reason)} [{', '.join(approval.policies)}]"
+    yield f"{tr('verdict')}: {tr(document.feasibility.verdict)}"
+    yield from (f"  {tr('because')} {outside(reason)}" for reason in document.feasibility.reasons)
+    yield from (f"  {tr('instead')} {outside(other)}" for other in document.feasibility.alternatives)
 
 
 def _contract(contract: Contract) -> Iterator[str]:
     for part in contract.parts:
         yield from _part(part)
     if contract.budget_usd is not None:
-        yield f"budget: {money(contract.budget_usd)}"
+        yield f"{tr('budget')}: {budget(contract)}"
     if contract.deadline_s is not None:
-        yield f"deadline: {duration(contract.deadline_s)}"
+        yield f"{tr('deadline')}: {duration(contract.deadline_s)}"
     if contract.environment is not None:
-        yield f"environment: {contract.environment}"
+        yield f"{tr('environment')}: {tr(contract.environment)}"
     if contract.constraints:
-        yield f"ruled out: {', '.join(contract.constraints)}"
-    yield from (f"assumed: {outside(remark.text)} ({remark.field})" for remark in contract.assumptions)
-    yield from (f"question: {outside(remark.text)} ({remark.field})" for remark in contract.questions)
+        yield f"{tr('ruled out')}: {', '.join(map(tr, contract.constraints))}"
+    yield from (f"{tr('assumed')}: {outside(remark.text)} ({remark.field})" for remark in contract.assumptions)
+    yield from (f"{tr('question')}: {outside(remark.text)} ({remark.field})" for remark in contract.questions)
 
 
 def _part(part: Part) -> Iterator[str]:
-    yield f"part {clean(part.name)}: {outside(work(part))}"
+    yield f"{tr('part')} {clean(part.name)}: {outside(work(part))}"
     for clause in part.clauses:
-        yield f"  demands {demand(clause)} {measured_where(clause)}" + (", else roll back" if clause.abort else "")
+        rolled = tr(", else roll back") if clause.abort else ""
+        yield f"  {tr('demands')} {demand(clause)} {measured_where(clause)}{rolled}"
     if part.objective is not None:
-        yield f"  wants {part.objective.metric} as {part.objective.direction} as possible"
+        yield f"  {tr('wants')} {wanted(part.objective)}"
     if part.models:
-        yield f"  models: {', '.join(map(clean, part.models))}"
+        yield f"  {tr('models')}: {', '.join(map(clean, part.models))}"
     if part.rollout.strategy != "none":
-        yield f"  rollout: {rollout(part.rollout)}"
+        yield f"  {tr('rollout')}: {rollout(part.rollout)}"
 
 
 def _plan(document: PlanDocument) -> Iterator[str]:
     if not document.plan.steps:
         return
     estimate = document.estimate
-    yield f"plan version {document.plan.version}: {span(estimate.seconds, 'seconds')}, {span(estimate.usd, 'usd')}"
+    head = tr("plan version {n}", n=document.plan.version)
+    yield f"{head}: {span(estimate.seconds, 'seconds')}, {span(estimate.usd, 'usd')}"
     steps = {step.id: step for step in document.plan.steps}
     for line in arrange([(step.id, step.needs) for step in document.plan.steps]):
         step = steps[line.id]
-        yield f"  {line.guide}{step.id}: {step.tool} ({step.effect}), {span(step.estimate.seconds, 'seconds')}"
+        yield f"  {line.guide}{step.id}: {step.tool} ({tr(str(step.effect))}), {span(step.estimate.seconds, 'seconds')}"

@@ -28,6 +28,10 @@ class Service(Protocol):
 
     def extend(self, endpoint: str, *, for_s: float, accept: bool = False) -> str: ...
 
+    def rollback(self, endpoint: str, *, to: str | None = None, accept: bool = False) -> str: ...
+
+    def scale(self, endpoint: str, *, replicas: int, accept: bool = False) -> str: ...
+
     def drive(
         self,
         run: str,

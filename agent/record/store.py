@@ -214,6 +214,12 @@ class Store:
         if row is not None and row[1] > after and row[0] != last:
             raise Broken(f"the journal of {run} does not end where its run says: lines are missing")
 
+    def looks(self, holdout: str, *, but: str) -> int:
+        """How often the runs of this home, all but one, have opened the holdout with this digest: once a part and
+        round, however many models were asked. The journals say so."""
+        row = self._db.execute(_LOOKS, (but, holdout)).fetchone()
+        return int(row[0])
+
     def rows(self) -> list[RunRow]:
         """Every run, newest first. One whose process ended before its first line was begun by nobody."""
         return [
@@ -256,6 +262,12 @@ class Store:
 _ROW = ("id", "goal", "status", "started", "owner", "epoch", "settled", "reserved", "budget", "overrun")
 _SELECT = (
     "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, r.settled, r.reserved, r.budget, r.overrun FROM runs r"
+)
+_LOOKS = (
+    "SELECT count(*) FROM (SELECT DISTINCT run, json_extract(body, '$.part'),"
+    " coalesce(json_extract(body, '$.round'), 0) FROM journal WHERE kind = 'observation' AND run != ?"
+    " AND json_extract(body, '$.stage') = 'holdout'"
+    " AND json_extract(body, '$.digests.holdout') = ?)"
 )
 _ADVANCE = (
     "UPDATE runs SET head_seq = ?, head_hash = ?, status = coalesce(?, status),"

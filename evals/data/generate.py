@@ -58,7 +58,121 @@ def noise(rows: int, seed: int) -> list[Row]:
     return [{**{f"x{k}": rng.gauss(0, 1) for k in range(5)}, "label": label} for label in labels]
 
 
-SETS: dict[str, Callable[[int, int], list[Row]]] = {"churn": churn, "houses": houses, "loans": loans, "noise": noise}
+def items(rows: int, seed: int) -> list[Row]:
+    """Things to sell: `item_id`, category, price and a quality that nobody sees but through `rating`; one in twenty
+    ratings is missing."""
+    rng = random.Random(seed)
+    made: list[Row] = []
+    for number in range(rows):
+        quality = rng.gauss(0, 1)
+        rating = round(3 + quality + rng.gauss(0, 0.1), 2) if rng.random() > 0.05 else None
+        kind, price = rng.choice(["book", "game", "tool"]), round(rng.lognormvariate(3, 0.6), 2)
+        made.append({"item_id": f"i{number:03d}", "category": kind, "price": price, "rating": rating})
+    return made
+
+
+def behaviour(rows: int, seed: int) -> list[Row]:
+    """What users did with the forty items of `items(40, seed)`, from January 2020 to June 2021: `bought` is decided by
+    the item's rating, its price and how long the user looked, with little noise; one in fifty `seconds` is missing."""
+    rng, goods = random.Random(seed + 1), items(40, seed)
+    made: list[Row] = []
+    for _ in range(rows):
+        thing, seconds = rng.choice(goods), rng.expovariate(1 / 30)
+        rating = float(str(thing["rating"])) if thing["rating"] is not None else 3.0
+        appeal = 2.5 * (rating - 3) - 1.5 * (math.log(float(str(thing["price"]))) - 3) + 0.08 * (seconds - 25)
+        day = date(2020, 1, 1) + timedelta(days=rng.randrange(546))
+        made.append(
+            {
+                "user_id": f"u{rng.randrange(120):03d}",
+                "item_id": thing["item_id"],
+                "day": day.isoformat(),
+                "seconds": round(seconds, 1) if rng.random() > 0.02 else None,
+                "bought": 1 if rng.random() < _chance(4 * appeal) else 0,
+            }
+        )
+    return made
+
+
+def comments(rows: int, seed: int) -> list[Row]:
+    """Short texts in English and Chinese by what they want (`intent`: refund, delivery or praise); one in fifty
+    carries another one's label."""
+    rng = random.Random(seed)
+    made: list[Row] = []
+    for _ in range(rows):
+        intent, tongue = rng.choice([*_SAID]), rng.choice(["en", "zh"])
+        words = _SAID[intent][tongue]
+        opener, closer = rng.choice(_AROUND[tongue][0]), rng.choice(_AROUND[tongue][1])
+        text = opener + rng.choice(words) + (" " if tongue == "en" else "，") + rng.choice(words) + closer
+        label = rng.choice([*_SAID]) if rng.random() < 0.02 else intent
+        made.append({"text": text, "intent": label})
+    return made
+
+
+def shoppers(rows: int, seed: int) -> list[Row]:
+    """Three well-parted groups in four columns of very different scale; one in thirty `visits` is missing."""
+    rng = random.Random(seed)
+    centres = ((20.0, 4.0, 900.0, 0.1), (45.0, 12.0, 200.0, 0.5), (65.0, 2.0, 3000.0, 0.8))
+    made: list[Row] = []
+    for _ in range(rows):
+        age, visits, spend, online = rng.choice(centres)
+        made.append(
+            {
+                "age": round(rng.gauss(age, 3), 1),
+                "visits": round(rng.gauss(visits, 0.8), 1) if rng.random() > 1 / 30 else None,
+                "spend": round(rng.gauss(spend, 90), 2),
+                "online": round(rng.gauss(online, 0.05), 3),
+            }
+        )
+    return made
+
+
+def sales(rows: int, seed: int) -> list[Row]:
+    """Daily revenue of three stores: a level and a trend each, a strong weekly season and noise of 4 % of the level.
+
+    `rows` counts all stores together.
+    """
+    rng = random.Random(seed)
+    week = (0.8, 0.85, 0.9, 1.0, 1.2, 1.5, 0.75)
+    stores = (("north", 200.0, 0.4), ("south", 400.0, -0.3), ("west", 120.0, 0.2))
+    made: list[Row] = []
+    for day in range(rows // len(stores)):
+        for store, level, slope in stores:
+            revenue = (level + slope * day) * week[day % 7] + rng.gauss(0, 0.04 * level)
+            when = (date(2023, 1, 2) + timedelta(days=day)).isoformat()
+            made.append({"day": when, "store": store, "revenue": round(revenue, 2)})
+    return made
+
+
+SETS: dict[str, Callable[[int, int], list[Row]]] = {
+    "churn": churn,
+    "houses": houses,
+    "loans": loans,
+    "noise": noise,
+    "items": items,
+    "behaviour": behaviour,
+    "comments": comments,
+    "shoppers": shoppers,
+    "sales": sales,
+}
+
+_SAID = {
+    "refund": {
+        "en": ["I want my money back", "please refund the order", "this should be paid back", "return and refund it"],
+        "zh": ["请给我退款", "我要求退钱", "这个要退货退款", "把钱退回来"],
+    },
+    "delivery": {
+        "en": ["where is my parcel", "it has not arrived yet", "the courier is late", "when will it be delivered"],
+        "zh": ["快递到哪了", "包裹还没收到", "什么时候能送到", "物流太慢了"],
+    },
+    "praise": {
+        "en": ["works like a charm", "I love this product", "great quality and fair price", "would buy it again"],
+        "zh": ["质量非常好", "我很喜欢这个产品", "物美价廉", "下次还会再买"],
+    },
+}
+_AROUND = {
+    "en": (["Hello, ", "", "Hi team: ", "So, "], ["", ".", " thanks", "!!"]),
+    "zh": (["你好，", "", "请问，", "亲，"], ["", "。", "谢谢", "！"]),
+}
 
 
 def write(rows: Sequence[Row], path: Path) -> Path:

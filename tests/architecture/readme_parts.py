@@ -1,4 +1,4 @@
-"""The parts of the README that are made from the product. `python tests/architecture/readme_parts.py` writes them anew.
+"""The parts of the READMEs that are made from the product. `python tests/architecture/readme_parts.py` writes them.
 
 A part stands between `<!-- made: NAME -->` and `<!-- end -->`.
 """
@@ -9,13 +9,17 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+CHINESE = ROOT / "README.zh.md"
+PAGES = (README, CHINESE)
 PART = re.compile(r"(<!-- made: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
+@cache
 def made(part: str) -> str:
     """What belongs between the marks of that part; KeyError when there is no such part."""
     return {"help": _help, "tools": _tools}[part]()
@@ -47,8 +51,9 @@ def _tools() -> str:
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
-    text = README.read_text(encoding="utf-8")
-    README.write_text(PART.sub(lambda found: found[1] + made(found[2]) + found[4], text), encoding="utf-8")
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(PART.sub(lambda found: found[1] + made(found[2]) + found[4], text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ READERS = {
     "tools/sweep.py": "a program of its own, which finds the runtime folder without the agent",
     "tools/backends/local/supervise.py": "a program of its own, which hands its environment to the job it watches",
     "tools/recipes/command.py": "hands its environment on to the user's own predict command",
+    "evals/goals/own/train.py": "an example of a user's own program, which is told its folders there",
+    "evals/goals/own/predict.py": "the same",
     "evals/bench_commands.py": "hands the environment on to the programs it measures",
     "evals/bench_memory.py": "hands the environment on to the agent it measures",
 }

@@ -1,9 +1,9 @@
 """What the README shows is true: its commands run, what they print is what it prints, its tables are the product's.
 
 Commands are the lines of ```console blocks that begin with `$ `; what follows is what they print, where `...` stands
-for lines left out and figures may differ. `goalkeeper run GOAL` takes a minute, so here the same goal is planned;
-`make` runs these very tests; where a run's id is meant (`ID`), the command's name and options are checked through its
-help.
+for lines left out and figures may differ. `goalkeeper run GOAL` takes a minute, so here the same goal is planned, and
+of a pipeline its first goal; `make` runs these very tests; where a run's id is meant (`ID`), the command's name and
+options are checked through its help.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from readme_parts import README, ROOT, made, parts
+from readme_parts import PAGES, README, ROOT, made, parts
 
 TIMEOUT_S = 60
 ELSEWHERE = {"make", "git", "cd", "curl"}
@@ -74,6 +74,11 @@ def _quick(argv: Sequence[str]) -> tuple[list[str], bool]:
         options = [word for word in rest[1:] if word.startswith("--")]
         assert all(option in _help(rest[0]) for option in options)
         return [*goalkeeper, rest[0], "--help"], False
+    if rest[0] == "ci":
+        files = [word for word in rest[1:] if word.endswith(".yaml")]
+        assert all((ROOT / file).is_file() for file in files)
+        assert all(word in _help("ci") for word in rest[1:] if word.startswith("--"))
+        return [*goalkeeper, "plan", files[0]], False
     if rest[0] == "run":
         return [*goalkeeper, "plan", *(word for word in rest[1:] if word != "--yes")], False
     return [*goalkeeper, *rest], True
@@ -105,7 +110,9 @@ def test_the_comparison_notices_a_line_that_is_no_longer_printed() -> None:
         _compare("a 1\n...\nd\n", "a 12\nb 2\nc 4\n")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize("part", ["help", "tools"])
-def test_a_part_made_from_the_product_is_up_to_date(part: str) -> None:
-    """Else `python tests/architecture/readme_parts.py` writes it anew."""
-    assert parts(_readme())[part] == made(part)
+def test_a_part_made_from_the_product_is_up_to_date(part: str, page: Path) -> None:
+    held = parts(page.read_text(encoding="utf-8"))
+    assert part in held, f"{page.name} has no part between `<!-- made: {part} -->` and `<!-- end -->`"
+    assert held[part] == made(part), f"{page.name}: `python tests/architecture/readme_parts.py` writes it anew"

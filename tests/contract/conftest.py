@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from benches import BENCHES, Bench, served_world, simulated
+from served import Served
+from spoilt import Spoilt
 
 from tools.backends.sim.backend import SimBackend
-from tools.backends.sim.client import RemoteFaults, SimClient
 from tools.backends.sim.clock import VirtualClock
-from tools.backends.sim.effects import Effect
-from tools.backends.sim.faults import Switchboard
 from tools.backends.sim.world import load_world
 
 
@@ -23,22 +21,6 @@ def bench(request: pytest.FixtureRequest, session_folder: Path) -> Iterator[Benc
     name = request.node.name.partition(".")[0]
     with BENCHES[request.param](session_folder / f"{request.param}-{name}") as made:
         yield made
-
-
-@dataclass(kw_only=True)
-class Spoilt:
-    """A simulated world with its switchboard and its log."""
-
-    bench: Bench
-    world: SimBackend | SimClient
-
-    @property
-    def faults(self) -> Switchboard | RemoteFaults:
-        return self.world.faults
-
-    def effects(self, token: str) -> list[Effect]:
-        """What calls of that token, or on that resource, changed."""
-        return [e for e in self.world.effects if e.by == "call" and token in (e.token, e.target)]
 
 
 @pytest.fixture(scope="module", params=["in-this-process", "over-a-socket"])
@@ -58,3 +40,10 @@ def spoilt(open_world: Spoilt) -> Iterator[Spoilt]:
     """The capability `faults`: worlds where things can be made to go wrong. Nothing stays armed."""
     yield open_world
     open_world.faults.disarm()
+
+
+@pytest.fixture(scope="module")
+def served(bench: Bench) -> Iterator[Served]:
+    made = Served(bench)
+    yield made
+    bench.backend.serving.remove(made.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from benches import Bench
-from conftest import Spoilt
+from spoilt import Spoilt
 
 from tools.backends.sim.faults import EFFECTS, FaultKind, Operation
 from tools.errors import Conflict, Invalid, Refused, ToolError, Transient, Unknown
@@ -177,6 +177,43 @@ def test_a_change_or_an_end_of_unknown_outcome_happened_or_not_as_the_fault_says
     serving.remove(tags.run)
 
 
+@pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
+def test_a_shadow_and_a_number_of_servers_of_unknown_outcome_are_read_back_and_set_again(
+    spoilt: Spoilt, tags: Tags, fault: FaultKind
+) -> None:
+    bench, serving, name = spoilt.bench, spoilt.bench.backend.serving, tags.run
+    _deploy(bench, tags)
+    bench.ready(name, "v1")
+
+    def scale() -> object:
+        return serving.scale(name, version="v1", replicas=2, call=f"{tags.call}/scale")
+
+    def mirror() -> object:
+        return serving.mirror(name, version="v1", call=f"{tags.call}/mirror")
+
+    operations: dict[Operation, Callable[[], object]] = {"serving.scale": scale, "serving.mirror": mirror}
+    for operation, change in operations.items():
+        spoilt.faults.arm(operation=operation, fault=fault)
+        with pytest.raises(Unknown):
+            change()
+        state = serving.state(name)
+        seen = {"serving.scale": state.versions[0].replicas == 2, "serving.mirror": state.shadow == "v1"}[operation]
+        assert seen == (fault in AFTER)
+        change()
+        change()
+    assert (serving.state(name).versions[0].replicas, serving.state(name).shadow) == (2, "v1")
+    assert len(spoilt.effects(f"{tags.call}/scale")) == len(spoilt.effects(f"{tags.call}/mirror")) == 1
+
+
+def test_an_agreement_that_is_not_answered_may_be_asked_for_again(spoilt: Spoilt, tags: Tags) -> None:
+    bench, telemetry = spoilt.bench, spoilt.bench.backend.telemetry
+    _deploy(bench, tags)
+    spoilt.faults.arm(operation="telemetry.agreement", fault="lose_answer")
+    with pytest.raises(Transient):
+        telemetry.agreement(tags.run, version="v1", since=0.0)
+    assert telemetry.agreement(tags.run, version="v1", since=0.0).compared == 0
+
+
 def test_a_fault_waits_its_turn_fires_as_often_as_told_and_is_remembered(spoilt: Spoilt, tags: Tags) -> None:
     jobs, before = spoilt.bench.backend.jobs, len(spoilt.faults.fired)
     spoilt.faults.arm(operation="jobs.find", fault="throttle", skip=1, times=2)
@@ -210,10 +247,13 @@ def test_every_operation_with_an_effect_can_be_refused(spoilt: Spoilt, operation
         "jobs.cancel": lambda: backend.jobs.cancel("any"),
         "serving.deploy": lambda: _deploy(bench, tags),
         "serving.split": lambda: backend.serving.split("any", weights={"a": 100}, call=tags.call),
+        "serving.mirror": lambda: backend.serving.mirror("any", version="a", call=tags.call),
+        "serving.scale": lambda: backend.serving.scale("any", version="a", replicas=1, call=tags.call),
         "serving.withdraw": lambda: backend.serving.withdraw("any", version="a"),
         "serving.extend": lambda: backend.serving.extend("any", run="r", owner="o", lease_until=0.0),
         "serving.remove": lambda: backend.serving.remove("any"),
         "objects.put": lambda: backend.objects.put("any", bench.model()),
+        "objects.remove": lambda: backend.objects.remove("any"),
         "compute.provision": lambda: backend.compute.provision(offer="sim.small", tags=tags),
         "compute.release": lambda: backend.compute.release("any"),
     }

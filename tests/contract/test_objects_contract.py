@@ -89,6 +89,18 @@ def test_what_is_not_there_is_not_found(bench: Bench, source: Path) -> None:
         objects.put(bench.name("sets/five"), source / "no-such")
 
 
+def test_what_is_removed_is_gone_and_may_be_removed_again(bench: Bench, source: Path) -> None:
+    objects, word = bench.backend.objects, bench.name("gone")
+    objects.put(f"{word}/one", source)
+    objects.put(f"{word}/two", source / "a.txt")
+    for _ in range(2):
+        objects.remove(f"{word}/one")
+    with pytest.raises(NotFound):
+        objects.fetch(f"{word}/one")
+    assert list(objects.names(f"{word}/")) == [f"{word}/two"]
+    assert objects.put(f"{word}/one", source) == digest(source), "its name is free again"
+
+
 @pytest.mark.parametrize(
     "key", ["../up", "a/../../up", "/etc/passwd", "", ".", "a//b", "a/", "a\\b", "a\0b", ".hidden"]
 )
@@ -100,3 +112,5 @@ def test_a_key_that_could_lead_elsewhere_is_refused_everywhere(bench: Bench, sou
         objects.fetch(key)
     with pytest.raises(Invalid):
         objects.digest(key)
+    with pytest.raises(Invalid):
+        objects.remove(key)

@@ -3,52 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 from benches import OWNER, Bench
+from served import MODEL, RUN, Served, deploy, weights
 
 from tools.errors import Conflict, Invalid, NotFound, Transient
-from tools.ports import EndpointState, Scope, ServeSpec, Tags
-
-MODEL = "models/served"
-RUN = "serving"
-
-
-class Served:
-    """An endpoint with two versions that are ready."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.digest = bench.backend.objects.put(MODEL, bench.model())
-        self.name = bench.name("shared")
-        self.tags = {version: bench.tags(run=RUN) for version in ("v1", "v2")}
-        self.first = deploy(bench, self.name, "v1", self.tags["v1"])
-        deploy(bench, self.name, "v2", self.tags["v2"])
-        bench.ready(self.name, "v1", "v2")
-
-    @property
-    def state(self) -> EndpointState:
-        return self.bench.backend.serving.state(self.name)
-
-    def split(self, **weights: int) -> EndpointState:
-        return self.bench.backend.serving.split(self.name, weights=weights, call=self.bench.tags().call)
-
-
-def deploy(bench: Bench, endpoint: str, version: str, tags: Tags) -> EndpointState:
-    spec = ServeSpec(endpoint=endpoint, version=version, model=MODEL)
-    return bench.backend.serving.deploy(spec=spec, tags=tags)
-
-
-def weights(state: EndpointState) -> dict[str, int]:
-    return {v.name: v.weight for v in state.versions}
-
-
-@pytest.fixture(scope="module")
-def served(bench: Bench) -> Iterator[Served]:
-    made = Served(bench)
-    yield made
-    bench.backend.serving.remove(made.name)
+from tools.ports import Scope, ServeSpec
 
 
 def test_a_version_starts_without_traffic_and_gets_ready_with_the_digest_of_its_model(served: Served) -> None:
@@ -105,6 +67,10 @@ def test_requests_are_counted_per_version_as_the_weights_share_them(served: Serv
         assert set(traffic.quantiles_ms) == {"p50", "p95", "p99"}
         assert 0 < traffic.quantiles_ms["p50"] <= traffic.quantiles_ms["p95"] <= traffic.quantiles_ms["p99"]
         assert since <= traffic.since <= traffic.until <= bench.now()
+        bounds = [bound for bound, _ in traffic.histogram_ms]
+        assert bounds == sorted(set(bounds))
+        assert sum(count for _, count in traffic.histogram_ms) == traffic.requests
+        assert bounds[-1] >= traffic.quantiles_ms["p99"]
 
 
 def test_the_first_requests_and_those_before_a_time_can_be_left_out(served: Served) -> None:
@@ -122,6 +88,7 @@ def test_the_first_requests_and_those_before_a_time_can_be_left_out(served: Serv
     bench.wait(bench.step)
     quiet = telemetry.traffic(served.name, version="v1", since=bench.now(), thresholds_ms=[5.0])
     assert (quiet.requests, quiet.errors, quiet.over, quiet.quantiles_ms) == (0, 0, {"5.0": 0}, {})
+    assert quiet.histogram_ms == ()
 
 
 def test_a_lease_is_set_absolutely_and_hands_the_endpoint_over(served: Served) -> None:

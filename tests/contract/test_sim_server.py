@@ -19,7 +19,7 @@ from tools.backends.sim.client import SimClient
 from tools.backends.sim.clock import VirtualClock
 from tools.backends.sim.world import load_world
 from tools.errors import Invalid, NotFound, Transient, Unknown
-from tools.ports import JobSpec, Scope, Tags
+from tools.ports import JobSpec, Scope, ServeSpec, Tags
 
 END_S = 10.0
 
@@ -57,17 +57,21 @@ def test_the_same_calls_leave_the_same_log_here_and_over_a_socket(place: Path) -
         remote = simulated(client, place)
         _work(client, remote.model())
         log, end = client.effects, client.snapshot()
+        seen = client.telemetry.agreement("e", version="v2", since=0.0)
     here = SimBackend(load_world("steady"), seed=7, clock=VirtualClock(), folder=place / "here")
     _work(here, remote.model())
     assert here.effects == log
     assert here.snapshot() == end
+    assert here.telemetry.agreement("e", version="v2", since=0.0) == seen
+    assert (end.endpoints[0].shadow, seen.compared) == ("v2", 100)
     assert len(log) > 5
 
 
 def _work(backend: SimBackend | SimClient, model: Path) -> None:
     """A few calls of every kind, with a fault in between."""
     tags = [Tags(run="r", call=f"r/s{i}/1", owner="o", lease_until=backend.clock.now() + 1e6) for i in range(4)]
-    args = {"source": "sklearn:iris", "format": "bundled", "task": "classification", "label": None}
+    table = {"name": "sklearn:iris", "source": "sklearn:iris", "format": "bundled"}
+    args = {"tables": [table], "task": "classification", "label": None}
     spec = JobSpec(program="prepare", args=args, time_limit_s=600)
     backend.faults.arm(operation="jobs.submit", fault="lose_answer", chance=0.5, times=None)
     for tag in tags[:3]:
@@ -77,6 +81,16 @@ def _work(backend: SimBackend | SimClient, model: Path) -> None:
             assert backend.jobs.find(tag.call) is not None
     backend.objects.put("models/m", model)
     backend.compute.provision(offer="sim.large", tags=tags[3])
+    for version in ("v1", "v2"):
+        served = ServeSpec(endpoint="e", version=version, model="models/m")
+        backend.serving.deploy(spec=served, tags=tags[3].model_copy(update={"call": f"r/{version}/1"}))
+    backend.advance(10.0)
+    backend.serving.split("e", weights={"v1": 100}, call="r/w/1")
+    backend.serving.mirror("e", version="v2", call="r/m/1")
+    backend.serving.scale("e", version="v1", replicas=2, call="r/c/1")
+    load = {"url": "sim://e", "model": "e", "label": None, "rate_rps": 5.0, "seconds": 20.0}
+    load_tags = tags[3].model_copy(update={"call": "r/load/1"})
+    backend.jobs.submit(spec=JobSpec(program="load", args=load, time_limit_s=60), tags=load_tags)
     backend.advance(1000.0)
     backend.jobs.cancel("sim-job-1")
 

@@ -11,18 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from tools.recipes.card import Card, Input
-from tools.recipes.families import pipeline
-from tools.recipes.model import save
+from tools.recipes.models.encode import RawColumns
+from tools.recipes.models.families import pipeline
+from tools.recipes.models.model import save
 
 INPUT = Input(name="x", datatype="FP64", kind="number")
 
 
 def main(folder: Path) -> None:
-    made = pipeline("linear_regression", "regression", {}, inputs=[INPUT], clean=(), spread=1.0, seed=0)
+    made = pipeline("linear_regression", "regression", {}, front=RawColumns(), seed=0)
     x = np.arange(20, dtype=np.float64)
     made.fit(x.reshape(-1, 1), 2 * x)
     card = Card(
-        task="regression", label="y", inputs=(INPUT,), family="linear_regression", params={}, data_digest="0" * 64
+        task="regression",
+        label="y",
+        answers="number",
+        inputs=(INPUT,),
+        family="linear_regression",
+        params={},
+        data_digest="0" * 64,
     )
     save(made, card, folder)
 

@@ -129,6 +129,13 @@ class FakeSession:
     def extend(self, endpoint: str, *, for_s: float, accept: bool = False) -> str:
         return self.start(Request(text=f"extend {endpoint} for {for_s:g} s", source="cli:ann", accept=accept))
 
+    def rollback(self, endpoint: str, *, to: str | None = None, accept: bool = False) -> str:
+        where = f" to {to}" if to else ""
+        return self.start(Request(text=f"roll back {endpoint}{where}", source="cli:ann", accept=accept))
+
+    def scale(self, endpoint: str, *, replicas: int, accept: bool = False) -> str:
+        return self.start(Request(text=f"scale {endpoint} to {replicas}", source="cli:ann", accept=accept))
+
     def drive(
         self,
         run: str,

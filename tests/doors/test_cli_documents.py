@@ -278,5 +278,13 @@ def test_a_standing_endpoint_is_extended_and_stopped(world: FakeWorld, capsys: p
     assert "extend penguins for 7200 s" in capsys.readouterr().out
     assert execute(["stop", "penguins", "--json"], world.open) == 0
     assert RunDocument.model_validate_json(capsys.readouterr().out).goal.text == "stop penguins"
+    assert execute(["rollback", "penguins", "--to", "v-1", "--json"], world.open) == 0
+    assert RunDocument.model_validate_json(capsys.readouterr().out).goal.text == "roll back penguins to v-1"
+    assert execute(["rollback", "penguins"], world.open) == 0
+    assert "roll back penguins" in capsys.readouterr().out
+    assert execute(["scale", "penguins", "3"], world.open) == 0
+    assert "scale penguins to 3" in capsys.readouterr().out
+    assert execute(["scale", "penguins", "many"], world.open) == 2
+    assert execute(["scale", "penguins", "-1"], world.open) == 2
     assert execute(["stop", "whales"], world.open) == 2
     assert execute(["extend", "penguins", "--for", "ever"], world.open) == 2

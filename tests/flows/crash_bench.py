@@ -36,12 +36,12 @@ from tools.backends.sim.server import run as serve
 from tools.backends.sim.world import World
 from tools.dispatch import Dispatcher, Place, clock_of, open_backend
 from tools.errors import Transient
-from tools.ports import Backend
+from tools.ports import Backend, ServeSpec, Tags
 from tools.tool import Call, Outcome
 
 Boundary = Literal["commit", "decision", "start", "effect"]
 """Where a driver can die: around a commit of the journal, one that holds a decision, a start, a change of the world."""
-CHANGES = ("serving.extend", "serving.split")
+CHANGES = ("serving.extend", "serving.mirror", "serving.scale", "serving.split")
 """Absolute states: setting the same again is no second effect."""
 LONGEST_S = 60.0
 
@@ -241,9 +241,15 @@ class Bench:
 
 @contextmanager
 def world(
-    folder: Path, contract: Contract, kind: World, *, faults: Sequence[Fault] = (), **more: str
+    folder: Path,
+    contract: Contract,
+    kind: World,
+    *,
+    faults: Sequence[Fault] = (),
+    servers: int = 0,
+    **more: str,
 ) -> Iterator[Bench]:
-    """A bench whose world lives in a process of its own until the end."""
+    """A bench whose world lives in a process of its own until the end; with servers, a version serves there already."""
     folder.mkdir(parents=True)
     armed = kind.model_copy(update={"faults": tuple(faults)})
     (folder / "world.yaml").write_text(armed.model_dump_json())
@@ -252,11 +258,25 @@ def world(
     pid = _fork(lambda: serve(socket_path=bench.socket, world=str(folder / "world.yaml"), seed=0, state=None), trace)
     try:
         _until_answers(bench.socket)
+        if servers:
+            _serve(SimClient(bench.socket), folder, servers)
         _warm(bench)
         yield bench
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _serve(client: SimClient, folder: Path, servers: int) -> None:
+    """Somebody's version serves at the endpoint before the run begins."""
+    (folder / "v0").mkdir()
+    (folder / "v0" / "model.json").write_text('{"label": "target", "task": "classification"}')
+    client.objects.put("models/tumours/v0", folder / "v0")
+    spec = ServeSpec(endpoint="tumours", version="v0", model="models/tumours/v0", replicas=servers)
+    tags = Tags(run="before", call="before/deploy/1", owner="ada", lease_until=client.clock.now() + 1e6)
+    client.serving.deploy(spec=spec, tags=tags)
+    client.clock.sleep(30.0)
+    client.serving.split("tumours", weights={"v0": 100}, call="before/shift/1")
 
 
 def _warm(bench: Bench) -> None:
@@ -328,9 +348,11 @@ def aftermath(bench: Bench) -> Aftermath:
     names = {e.target: f"job({e.token.partition('/')[2]})" for e in log if e.kind == "jobs.submit"}
     seen = _Plain(line.id, names)
     snapshot = client.snapshot()
-    endpoints = [(e.name, e.owner, [(v.name, v.state, v.weight) for v in e.versions]) for e in snapshot.endpoints]
+    endpoints = [
+        (e.name, e.owner, [(v.name, v.state, v.weight, v.replicas) for v in e.versions]) for e in snapshot.endpoints
+    ]
     jobs = sorted((seen.plain(j.id), j.program, j.phase) for j in snapshot.jobs)
-    objects = sorted((seen.plain(key), digest) for key, digest in snapshot.objects.items())
+    objects = sorted((seen.plain(key), _content(key, digest)) for key, digest in snapshot.objects.items())
     verdicts = [(c.part, c.metric, c.verdict, c.measured if c.part != "run" else None) for c in report.clauses]
     return Aftermath(
         effects=tuple(sorted(_once(seen.effect(e) for e in log))),
@@ -338,6 +360,11 @@ def aftermath(bench: Bench) -> Aftermath:
         owned=tuple(f"{o.kind} {o.id} of {o.owner}" for o in owned(client)),
         ending=repr((report.exit_code, report.status, report.holdout_looks, verdicts)),
     )
+
+
+def _content(key: str, digest: str) -> str:
+    """What an object holds; the notes of what an endpoint was left with name the run and its time."""
+    return "a note" if key.startswith("served/") else digest
 
 
 def _once(effects: Iterator[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
@@ -364,4 +391,5 @@ class _Plain:
 
     def effect(self, effect: Effect) -> tuple[str, ...]:
         args = re.sub(r"'lease_until': [\d.]+", "'lease_until': L", repr(dict(sorted(effect.args.items()))))
+        args = "a note" if effect.target.startswith("served/") else args
         return effect.kind, self.plain(effect.token), self.plain(effect.target), self.plain(args)

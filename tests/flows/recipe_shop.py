@@ -14,9 +14,11 @@ from tools.recipes.program import quiet
 from tools.recipes.records import (
     EvaluateArgs,
     EvaluateResult,
+    Format,
     Inputs,
     PrepareArgs,
     PrepareResult,
+    Table,
     TrainArgs,
     TrainResult,
 )
@@ -40,15 +42,24 @@ class Shop:
         secrets = {"holdout.public": str(self.public)}
         return prepare.work(Inputs(args=args.model_dump(), secrets=secrets, out=str(self.data)), quiet)
 
+    def lay(self, frame: pl.DataFrame, *, train: int, validation: int) -> None:
+        """Part the rows as they stand, without any preparation: the label is the last column, the rest the holdout."""
+        opened, held = frame[: train + validation], frame[train + validation :]
+        numbers = pl.Series("__row__", range(train + validation, frame.height), dtype=pl.Int64)
+        parts.write_part(opened[:train], self.data / parts.TRAIN)
+        parts.write_part(opened[train:], self.data / parts.VALIDATION)
+        parts.write_sealed(held.with_columns(numbers), self.data / parts.HOLDOUT, self.public.read_bytes())
+
     def train(self, args: TrainArgs) -> TrainResult:
         mounts = {"data": str(self.data)}
         return train.work(Inputs(args=args.model_dump(), mounts=mounts, out=str(self.trained)), quiet)
 
-    def evaluate(self, args: EvaluateArgs) -> EvaluateResult:
+    def evaluate(self, args: EvaluateArgs, **others: Path) -> EvaluateResult:
+        """`others`: further models by the name they are mounted under."""
         return evaluate.work(
             Inputs(
                 args=args.model_dump(),
-                mounts={"data": str(self.data), "model": str(self.trained)},
+                mounts={"data": str(self.data), "model": str(self.trained)} | {n: str(p) for n, p in others.items()},
                 secrets={"holdout.private": str(self.private)},
                 out=str(self.judged),
             ),
@@ -69,6 +80,11 @@ class Shop:
     def evidence(self) -> list[dict[str, str]]:
         with (self.judged / "holdout_rows.csv").open(encoding="utf-8", newline="") as stream:
             return list(csv.DictReader(stream))
+
+
+def one(source: str | Path, kind: Format = "csv") -> tuple[Table, ...]:
+    """The one table that the rows come from."""
+    return (Table(name=str(source), source=str(source), format=kind),)
 
 
 def write(path: Path, rows: Iterable[Mapping[str, object]]) -> str:

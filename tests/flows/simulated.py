@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.brain.protocol import Context
-from agent.brain.rules.honoured import unsupported
-from agent.brain.rules.propose import propose
+from agent.brain.rules.planning.honoured import unsupported
+from agent.brain.rules.planning.propose import propose
 from agent.clock import Clock
 from agent.contract import Clause, Contract, Data, Part, Refusal, Rollout
 from agent.documents import Pending, RunDocument

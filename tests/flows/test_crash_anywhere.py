@@ -13,7 +13,7 @@ import pytest
 from crash_bench import Aftermath, Bench, Boundary, Point, aftermath, world
 from simulated import ACCURACY, ERRORS, LATENCY, classify, clause
 
-from agent.contract import Contract
+from agent.contract import Contract, Rollout
 from tools.backends.sim.faults import Fault
 from tools.backends.sim.world import World, load_world
 
@@ -22,13 +22,22 @@ RELAXED = classify(clause("accuracy", ">=", 0.925), rollout="direct")
 STEADY = load_world("steady")
 BAD = load_world("bad-canary").model_copy(update={"bad_deploys": (1,)})
 
+SHADOW = classify(ACCURACY, LATENCY, ERRORS, rollout="shadow")
+ROLLING = classify(ACCURACY, LATENCY, ERRORS, rollout=Rollout(strategy="rolling", replicas=2))
+
 SCENES: dict[str, tuple[Contract, World, str]] = {
     "served": (CANARY, STEADY, ""),
     "searched on": (RELAXED, STEADY.model_copy(update={"gap": 0.0, "gap_spread": 0.0}), ""),
     "rolled back": (CANARY, BAD, ""),
     "cancelled": (CANARY, STEADY, "serving.deploy"),
+    "shadowed": (SHADOW, STEADY, ""),
+    "replaced": (ROLLING, STEADY, ""),
+    "not replaced": (ROLLING, BAD.model_copy(update={"bad_deploys": (2,)}), ""),
 }
-SAMPLE = 8
+BESIDE = ("shadowed", "replaced", "not replaced")
+"""Scenes in which a version serves before the run."""
+KEPT = ("served", "searched on", *BESIDE)
+SAMPLE = 14
 SEED = 20_26
 
 
@@ -55,7 +64,8 @@ def undisturbed(place: Path) -> Callable[[str], tuple[Aftermath, dict[str, int]]
 
 def opened(folder: Path, scene: str, *faults: Fault) -> AbstractContextManager[Bench]:
     contract, kind, cancel_on = SCENES[scene]
-    return world(folder, contract, kind, faults=faults, cancel_on=cancel_on)
+    servers = 2 if scene in BESIDE else 0
+    return world(folder, contract, kind, faults=faults, servers=servers, cancel_on=cancel_on)
 
 
 def points(reached: dict[str, int]) -> list[Point]:
@@ -76,10 +86,9 @@ def test_the_scene_ends_as_it_is_meant_to_and_leaves_nothing_behind(
     scene: str, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
 ) -> None:
     left, reached = undisturbed(scene)
-    wanted = {"served": "(0, 'done'", "searched on": "(0, 'done'", "rolled back": "(1, 'done'", "cancelled": "(4, "}
-    assert left.ending.startswith(wanted[scene])
-    kept = scene in ("served", "searched on")
-    assert left.owned == (("endpoint tumours of ada",) if kept else ())
+    wanted = {"rolled back": "(1, 'done'", "not replaced": "(1, 'done'", "cancelled": "(4, "}
+    assert left.ending.startswith(wanted.get(scene, "(0, 'done'"))
+    assert left.owned == (("endpoint tumours of ada",) if scene in KEPT else ())
     assert min(reached[boundary] for boundary in ("commit", "start", "effect")) >= 5
 
 
@@ -199,3 +208,28 @@ def test_a_run_whose_process_died_before_its_first_line_was_never_begun(place: P
             assert session.runs().runs == ()
         assert bench.drive()
         assert aftermath(bench).owned == ("endpoint tumours of ada",)
+
+
+@pytest.mark.parametrize(
+    ("scene", "operation", "fault"),
+    [
+        ("shadowed", "serving.mirror", "lose_answer"),
+        ("shadowed", "serving.mirror", "timeout_before"),
+        ("replaced", "serving.scale", "lose_answer"),
+        ("replaced", "serving.scale", "answer_500"),
+        ("not replaced", "serving.withdraw", "lose_answer"),
+    ],
+)
+def test_a_change_that_is_not_heard_of_is_looked_for_and_holds(
+    place: Path,
+    scene: str,
+    operation: str,
+    fault: str,
+    undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]],
+) -> None:
+    whole, _ = undisturbed(scene)
+    lost = Fault.model_validate({"operation": operation, "fault": fault})
+    with opened(place / f"h{scene[:4]}{operation[-3:]}{fault[:3]}{len(fault)}", scene, lost) as bench:
+        assert bench.drive()
+        left = aftermath(bench)
+    assert (left.state, left.owned, left.ending[:11]) == (whole.state, whole.owned, whole.ending[:11])

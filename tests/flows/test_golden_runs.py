@@ -111,7 +111,7 @@ def test_every_scene_says_what_it_shows() -> None:
         "out-of-reach": (1, "done", 1),
         "production-approved": (0, "done", 0),
         "rolled-back": (1, "done", 1),
-        "searched-on": (0, "done", 2),
+        "searched-on": (0, "done", 1),
     }
 
 

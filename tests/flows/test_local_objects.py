@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
+from tools.backends.local.credentials import Redactor
 from tools.backends.local.disk import remove, write_once
 from tools.backends.local.keys import Keys
 from tools.backends.local.objects import LocalObjects
@@ -145,7 +146,7 @@ def test_a_folder_that_says_nothing_readable_is_no_resource(tmp_path: Path) -> N
 
 
 def test_output_keeps_its_head_and_its_tail_and_counts_the_rest(tmp_path: Path) -> None:
-    output = Output(tmp_path, head=100, segment=50)
+    output = Output(tmp_path, Redactor({}), head=100, segment=50)
     for number in range(100):
         output.write(f"line {number:04}\n".encode())
     output.close()

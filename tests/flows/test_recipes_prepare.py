@@ -9,18 +9,25 @@ from pathlib import Path
 import polars as pl
 import pytest
 from nacl.public import PrivateKey
-from recipe_shop import Shop, read, write
+from recipe_shop import Shop, one, read, write
 
 from evals.data import generate
 from tools.recipes import parts
 from tools.recipes.faults import BadInput
-from tools.recipes.records import PrepareArgs, Split
+from tools.recipes.records import Format, PrepareArgs, Split, Table
 
 
 def customers(folder: Path, rows: int = 200, **changes: object) -> PrepareArgs:
     source = write(folder / "churn.csv", generate.churn(rows, seed=1))
-    given = {"source": source, "format": "csv", "task": "classification", "label": "churned"}
+    if "source" in changes or "format" in changes:
+        changes["tables"] = one(str(changes.pop("source", source)), changes.pop("format", "csv"))  # type: ignore[arg-type]
+    given = {"tables": one(source), "task": "classification", "label": "churned"}
     return PrepareArgs.model_validate(given | changes)
+
+
+def again(args: PrepareArgs, source: str) -> tuple[Table, ...]:
+    """The same table, read from another file."""
+    return (args.tables[0].model_copy(update={"source": source}),)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -41,7 +48,7 @@ def test_every_row_of_the_source_is_in_one_part_as_it_was(tmp_path: Path) -> Non
     holdout, rows = shop.holdout("churned"), shop.rows()
     assert sorted([*rows["train"], *rows["validation"], *holdout.rows]) == list(range(200))
     assert (made.train_rows, made.validation_rows, made.holdout_rows) == (128, 32, 40)
-    source = read(args.source)
+    source = read(args.tables[0].source)
     assert holdout.label.to_list() == [source[r]["churned"] for r in holdout.rows]
     assert holdout.features["tenure"].to_list() == [int(source[r]["tenure"]) for r in holdout.rows]
     train = shop.part(parts.TRAIN)
@@ -60,13 +67,13 @@ def test_columns_classes_and_digests_are_reported(tmp_path: Path) -> None:
         "paperless": "boolean",
         "joined": "time",
     }
-    blank = sum(not row["spend"] for row in read(args.source))
+    blank = sum(not row["spend"] for row in read(args.tables[0].source))
     assert next(c.missing for c in made.columns if c.name == "spend") == blank > 0
     assert made.classes == ("no", "yes")
     assert made.positive == "yes"
     assert set(made.digests) == {"source", "train", "validation", "holdout", "split"}
     assert made.digests["train"] == hashlib.sha256((shop.data / parts.TRAIN).read_bytes()).hexdigest()
-    assert made.digests["source"] == hashlib.sha256(Path(args.source).read_bytes()).hexdigest()
+    assert made.digests["source"] == hashlib.sha256(Path(args.tables[0].source).read_bytes()).hexdigest()
 
 
 def test_what_the_holdout_holds_changes_nothing_that_others_get(tmp_path: Path) -> None:
@@ -77,10 +84,10 @@ def test_what_the_holdout_holds_changes_nothing_that_others_get(tmp_path: Path) 
     held = set(plain.holdout("churned").rows)
     wild = [
         row | ({"tenure": str(10**9 + i), "spend": "", "contract": f"new {i}"} if i in held else {})
-        for i, row in enumerate(read(args.source))
+        for i, row in enumerate(read(args.tables[0].source))
     ]
     other = Shop(tmp_path / "wild")
-    made = other.prepare(args.model_copy(update={"source": write(tmp_path / "wild.csv", wild)}))
+    made = other.prepare(args.model_copy(update={"tables": again(args, write(tmp_path / "wild.csv", wild))}))
     assert contents(other.data) == contents(plain.data)
     assert set(other.holdout("churned").rows) == held
     assert made.holdout_rows == len(held)
@@ -176,19 +183,19 @@ def test_chinese_names_values_and_labels_pass_unchanged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonl"])
-def test_the_format_of_the_source_changes_nothing(tmp_path: Path, kind: str) -> None:
+def test_the_format_of_the_source_changes_nothing(tmp_path: Path, kind: Format) -> None:
     args = customers(tmp_path)
-    frame = pl.read_csv(args.source, try_parse_dates=kind == "parquet")
+    frame = pl.read_csv(args.tables[0].source, try_parse_dates=kind == "parquet")
     target = tmp_path / f"churn.{kind}"
     if kind == "parquet":
         frame.write_parquet(target)
     else:
         frame.write_ndjson(target)
     first, second = Shop(tmp_path / "first"), Shop(tmp_path / "second")
-    one = first.prepare(args)
-    two = second.prepare(args.model_copy(update={"source": str(target), "format": kind}))
+    made = first.prepare(args)
+    other = second.prepare(args.model_copy(update={"tables": one(target, kind)}))
     assert first.part(parts.TRAIN).equals(second.part(parts.TRAIN))
-    assert one.model_copy(update={"digests": {}}) == two.model_copy(update={"digests": {}})
+    assert made.model_copy(update={"digests": {}}) == other.model_copy(update={"digests": {}})
     assert (first.data / "train.csv").exists()
     assert not (second.data / "train.csv").exists()
 
@@ -234,7 +241,7 @@ def test_findings_name_leaks_constants_identifiers_and_rare_classes(tmp_path: Pa
 
 
 def test_a_bundled_set_has_its_class_names(tmp_path: Path) -> None:
-    args = PrepareArgs(source="sklearn:breast_cancer", format="bundled", task="classification", label=None)
+    args = PrepareArgs(tables=one("sklearn:breast_cancer", "bundled"), task="classification", label=None)
     made = Shop(tmp_path / "shop").prepare(args)
     assert made.label == "target"
     assert (made.rows, made.holdout_rows) == (569, 114)
@@ -246,7 +253,7 @@ def test_a_bundled_set_has_its_class_names(tmp_path: Path) -> None:
     ("changes", "cause", "says"),
     [
         ({"source": "/nowhere/churn.csv"}, "data_missing", "does not exist"),
-        ({"source": "."}, "data_missing", "is not a file"),
+        ({"source": "/dev/null"}, "data_missing", "is not a file"),
         ({"source": "sklearn:irish", "format": "bundled"}, "data_missing", "did you mean 'iris'"),
         ({"format": "parquet"}, "data_invalid", "cannot be read as Parquet"),
         ({"label": "churn"}, "data_invalid", "did you mean 'churned'"),

@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from recipe_shop import Shop, write
+from recipe_shop import Shop, one, write
 from sklearn import datasets
 
 from evals.data import generate
 from tools.errors import NotFound, Refused
 from tools.ports import Failure, Progress
-from tools.recipes import bundled, program
+from tools.recipes import program
+from tools.recipes.data import bundled
 from tools.recipes.probe import SAMPLE_BYTES, probe
 from tools.recipes.probe_records import Probe, ProbeArgs
 from tools.recipes.records import EvaluateResult, Inputs, PrepareResult, Split, TrainResult
@@ -37,7 +38,7 @@ def test_three_processes_take_a_source_to_a_number(tmp_path: Path) -> None:
         "prepare",
         jobs["prepare"],
         Inputs(
-            args=args | {"source": "sklearn:breast_cancer", "format": "bundled"},
+            args=args | {"tables": [t.model_dump() for t in one("sklearn:breast_cancer", "bundled")]},
             secrets={"holdout.public": str(keys.public)},
             out=outs["prepare"],
         ),
@@ -81,7 +82,8 @@ def test_a_bad_source_ends_with_one_typed_failure(tmp_path: Path) -> None:
     keys = Shop(tmp_path / "keys")
     source = tmp_path / "bad.csv"
     source.write_bytes("a,标签\n1,中\n".encode("gb18030"))
-    args: Json = {"source": str(source), "format": "csv", "task": "classification", "label": "标签"}
+    tables = [t.model_dump() for t in one(source)]
+    args: Json = {"tables": tables, "task": "classification", "label": "标签"}
     inputs = Inputs(args=args, secrets={"holdout.public": str(keys.public)}, out=str(tmp_path / "job" / "out"))
     ran = start("prepare", tmp_path / "job", inputs)
     assert ran.returncode == 1
@@ -121,12 +123,12 @@ def test_whatever_goes_wrong_has_a_typed_cause(tmp_path: Path, error: Exception,
 def test_arguments_that_are_no_record_are_named_field_by_field(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "keys")
     inputs = Inputs(
-        args={"source": 3, "format": "xml"}, secrets={"holdout.public": str(shop.public)}, out=str(tmp_path)
+        args={"tables": 3, "split": {"by": "moon"}}, secrets={"holdout.public": str(shop.public)}, out=str(tmp_path)
     )
     ran = start("prepare", tmp_path / "job", inputs)
     failure = Failure.model_validate_json((tmp_path / "job" / "failure.json").read_bytes())
     assert ran.returncode == 1
-    assert {f.split(":")[0] for f in failure.faults} == {"source", "format", "task", "label"}
+    assert {f.split(":")[0] for f in failure.faults} == {"tables", "split.by", "task", "label"}
 
 
 def test_the_table_of_bundled_sets_is_what_is_installed() -> None:

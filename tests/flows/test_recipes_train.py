@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
-from recipe_shop import Shop, column, read, write
+from PIL import Image
+from recipe_shop import Shop, column, one, read, write
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 
 from evals.data import generate
 from tools.digest import digest
-from tools.recipes import parts
+from tools.recipes import parts, train
 from tools.recipes.faults import BadInput
-from tools.recipes.model import load
+from tools.recipes.learners import table
+from tools.recipes.models.families import SUITED
+from tools.recipes.models.model import load
 from tools.recipes.parts import endpoint_columns, read_part
 from tools.recipes.records import Family, Measure, PrepareArgs, TrainArgs
 
@@ -24,7 +34,7 @@ def churn(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("churn")
     shop = Shop(folder / "shop")
     source = write(folder / "churn.csv", generate.churn(400, seed=1))
-    shop.prepare(PrepareArgs(source=source, format="csv", task="classification", label="churned"))
+    shop.prepare(PrepareArgs(tables=one(source), task="classification", label="churned"))
     return shop
 
 
@@ -33,7 +43,7 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("houses")
     shop = Shop(folder / "shop")
     source = write(folder / "houses.csv", generate.houses(300, seed=1))
-    shop.prepare(PrepareArgs(source=source, format="csv", task="regression", label="price"))
+    shop.prepare(PrepareArgs(tables=one(source), task="regression", label="price"))
     return shop
 
 
@@ -47,7 +57,7 @@ def predict_price(family: Family, **changes: object) -> TrainArgs:
     return TrainArgs.model_validate(given | {"family": family} | changes)
 
 
-@pytest.mark.parametrize("family", ["logistic_regression", "random_forest", "gradient_boosting"])
+@pytest.mark.parametrize("family", SUITED["classification"])
 def test_each_classifier_finds_what_is_in_the_data(churn: Shop, family: Family) -> None:
     made = churn.train(classify(family))
     assert made.value is not None
@@ -63,7 +73,7 @@ def test_each_classifier_finds_what_is_in_the_data(churn: Shop, family: Family) 
     assert made.curve[-1][1] == made.value
 
 
-@pytest.mark.parametrize("family", ["linear_regression", "ridge", "lasso", "random_forest", "gradient_boosting"])
+@pytest.mark.parametrize("family", SUITED["regression"])
 def test_each_regression_finds_what_is_in_the_data(houses: Shop, family: Family) -> None:
     made = houses.train(predict_price(family, measures=(Measure(metric="r2"),)))
     assert made.value is not None
@@ -153,7 +163,7 @@ def test_a_class_that_training_rows_lack_has_no_probability(tmp_path: Path) -> N
     rows = generate.churn(60, seed=1)
     rows[0]["churned"] = "maybe"
     source = write(tmp_path / "rare.csv", rows)
-    made = shop.prepare(PrepareArgs(source=source, format="csv", task="classification", label="churned", seed=4))
+    made = shop.prepare(PrepareArgs(tables=one(source), task="classification", label="churned", seed=4))
     assert made.classes == ("maybe", "no", "yes")
     train = shop.part(parts.TRAIN)
     train.filter(train["churned"] != "maybe").write_parquet(shop.data / parts.TRAIN)
@@ -169,7 +179,7 @@ def test_lower_case_is_part_of_the_model(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
     rows = [row | {"contract": str(row["contract"]).upper()} for row in generate.churn(200, seed=1)]
     source = write(tmp_path / "upper.csv", rows)
-    shop.prepare(PrepareArgs(source=source, format="csv", task="classification", label="churned"))
+    shop.prepare(PrepareArgs(tables=one(source), task="classification", label="churned"))
     shop.train(classify(clean=("lowercase",), trials=1))
     model = load(shop.trained)
     sent = {i.name: [rows[0][i.name], rows[0][i.name]] for i in model.metadata.inputs}
@@ -188,6 +198,8 @@ def test_a_search_out_of_time_still_gives_a_model(churn: Shop) -> None:
     ("changes", "says"),
     [
         ({"family": "ridge"}, "use one of logistic_regression"),
+        ({"family": "kmeans"}, "is not for classification; use one of logistic_regression"),
+        ({"metric": "silhouette"}, "is not measured for classification"),
         ({"metric": "rmse"}, "is not measured for classification"),
         ({"metric": "f1", "metric_class": "perhaps"}, "no class of the data"),
         ({"label": "churn"}, "no prepared part"),
@@ -198,3 +210,172 @@ def test_arguments_that_do_not_fit_are_refused(churn: Shop, changes: dict[str, o
     with pytest.raises(BadInput) as refused:
         churn.train(classify(**changes))  # type: ignore[arg-type]
     assert says in str(refused.value)
+
+
+def test_where_a_fit_is_costly_bad_trials_end_on_a_share_of_the_rows(churn: Shop, tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    rng = np.random.default_rng(0)
+    columns = {f"x{i}": rng.normal(size=500) for i in range(260)}
+    label = np.where(columns["x0"] + columns["x1"] + rng.normal(size=500) > 0, "yes", "no")
+    shop.lay(pl.DataFrame(columns | {"churned": label}), train=400, validation=80)
+    args = classify("svm", trials=8, seed=2)
+    on = table.learner(args, *(read_part(shop.data / name, "churned") for name in (parts.TRAIN, parts.VALIDATION)))
+    assert train.costly(on)
+    first, second = shop.train(args), shop.train(args)
+    assert 0 < first.pruned < first.trials
+    assert len(first.history) == first.trials
+    assert first.model_copy(update={"seconds": 0.0}) == second.model_copy(update={"seconds": 0.0})
+    small = classify("logistic_regression", trials=2)
+    assert churn.train(small).pruned == 0
+
+
+def test_a_share_holds_rows_of_every_class(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    rows = [{"x": float(i % 7), "churned": "rare" if i in (90, 150) else ("no", "yes")[i % 2]} for i in range(220)]
+    shop.lay(pl.DataFrame(rows), train=180, validation=20)
+    args = classify("svm")
+    on = table.learner(args, *(read_part(shop.data / name, "churned") for name in (parts.TRAIN, parts.VALIDATION)))
+    assert len(on.fit({"C": 1.0}, 0.05)[-1].classes_) == 3
+    assert len(on.fit({"C": 1.0})[-1].classes_) == 3
+
+
+def test_many_classes_of_few_rows_have_a_shorter_curve(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    rows = [{"x": float(i % 20), "churned": f"class {i % 20}"} for i in range(100)]
+    shop.lay(pl.DataFrame(rows), train=60, validation=40)
+    assert [n for n, _ in shop.train(classify("svm")).curve] == [45, 60]
+
+
+def test_a_class_with_a_single_row_is_named_where_a_family_cannot_have_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    rows = [{"x": float(i % 7), "churned": "rare" if i == 90 else ("no", "yes")[i % 2]} for i in range(220)]
+    shop.lay(pl.DataFrame(rows), train=180, validation=20)
+    with pytest.raises(BadInput, match="a class with a single training row"):
+        shop.train(classify("svm"))
+    assert shop.train(classify("knn")).value is not None
+
+
+CHINESE = {
+    "好": ("很好用", "非常满意", "质量不错"),
+    "差": ("太差了", "不推荐", "要退货"),
+    "中": ("一般般", "还可以", "凑合用"),
+}
+ENGLISH = {"good": ("works well", "very happy", "great"), "bad": ("broke at once", "awful", "send it back")}
+ABOUT = ("手机", "包装", "客服", "屏幕", "the parcel", "the screen", "battery life")
+
+
+def reviews(words: Mapping[str, Sequence[str]], rows: int = 150) -> pl.DataFrame:
+    rng = random.Random(0)
+    said = []
+    for _ in range(rows):
+        label = rng.choice(sorted(words))
+        text = f"{' and '.join(rng.sample(ABOUT, 2))} {rng.choice(words[label])}"
+        said.append(
+            {
+                "review": text,
+                "stars": rng.choice([None, 1.0, 5.0]),
+                "city": rng.choice(["京", "York", None]),
+                "y": label,
+            }
+        )
+    return pl.DataFrame(said)
+
+
+def read_texts(family: Family = "logistic_regression", **changes: object) -> TrainArgs:
+    given = {"task": "text-classification", "label": "y", "metric": "accuracy", "trials": 2, "seconds": 60.0}
+    return TrainArgs.model_validate(given | {"family": family} | changes)
+
+
+@pytest.mark.parametrize("words", [CHINESE, ENGLISH], ids=["zh", "en"])
+@pytest.mark.parametrize("family", SUITED["text-classification"])
+def test_texts_are_told_apart_in_either_language(
+    tmp_path: Path, words: dict[str, Sequence[str]], family: Family
+) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.lay(reviews(words), train=100, validation=30)
+    made = shop.train(read_texts(family))
+    assert made.value is not None
+    assert made.baseline is not None
+    assert made.value > max(0.8, made.baseline) or family == "knn"
+    model = load(shop.trained)
+    assert {i.name: i.kind for i in model.metadata.inputs} == {"review": "text", "stars": "number", "city": "category"}
+    part = read_part(shop.data / parts.VALIDATION, "y")
+    told = model.predict(endpoint_columns(part.features, model.metadata.inputs))
+    assert made.value == accuracy_score(part.label.to_list(), told)
+    unseen: dict[str, list[Any]] = {"review": [None, "", "☃" * 3, "\n \n"], "stars": [None, 1e300, -5.0, 0.0]}
+    unseen["city"] = ["?", None, "x", "京"]
+    assert set(model.predict(unseen)) <= set(words)
+
+
+def test_texts_that_share_no_term_still_make_a_model(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    rows = [{"text": chr(0x4E00 + i), "y": "ab"[i % 2]} for i in range(60)]
+    shop.lay(pl.DataFrame(rows), train=40, validation=10)
+    assert shop.train(read_texts()).value is not None
+    shop.lay(pl.DataFrame([{"text": "", "y": "ab"[i % 2]} for i in range(60)]), train=40, validation=10)
+    assert shop.train(read_texts()).value is not None
+
+
+def test_a_table_without_text_is_no_text_classification(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.lay(pl.DataFrame({"x": range(60), "y": ["a", "b"] * 30}), train=40, validation=10)
+    with pytest.raises(BadInput, match="no column of text"):
+        shop.train(read_texts())
+    shop.lay(reviews(ENGLISH), train=100, validation=30)
+    with pytest.raises(BadInput, match="use one of logistic_regression, random_forest, decision_tree"):
+        shop.train(read_texts("gradient_boosting"))
+
+
+def picture(seed: int, kind: str, form: str = "PNG", size: int = 20) -> bytes:
+    """Noise, bright above or on the left."""
+    pixels = np.random.default_rng(seed).integers(0, 120, (size, size, 3)).astype(np.uint8)
+    pixels[: size // 2 if kind == "above" else size, : size // 2 if kind == "left" else size] += 100
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, form)
+    return stream.getvalue()
+
+
+def pictures(rows: int = 120) -> pl.DataFrame:
+    kinds = [("above", "left")[i % 2] for i in range(rows)]
+    forms = ("PNG", "JPEG", "BMP")
+    return pl.DataFrame({"image": [picture(i, k, forms[i % 3]) for i, k in enumerate(kinds)], "y": kinds})
+
+
+def see(family: Family = "logistic_regression", **changes: object) -> TrainArgs:
+    given = {"task": "image-classification", "label": "y", "metric": "accuracy", "trials": 1, "seconds": 60.0}
+    return TrainArgs.model_validate(given | {"family": family} | changes)
+
+
+@pytest.mark.parametrize("family", ["logistic_regression", "svm", "random_forest", "knn", "mlp", "naive_bayes"])
+def test_pictures_are_told_apart_and_asked_for_as_base64(tmp_path: Path, family: Family) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.lay(pictures(), train=80, validation=20)
+    made = shop.train(see(family))
+    assert made.value == 1.0
+    model = load(shop.trained)
+    assert [(i.name, i.datatype, i.kind) for i in model.metadata.inputs] == [("image", "BYTES", "image")]
+    sent = [base64.b64encode(picture(999, kind, size=35)).decode() for kind in ("left", "above")]
+    assert model.predict({"image": [*sent, None]})[:2] == ["left", "above"]
+
+
+def test_a_picture_that_cannot_be_opened_is_named_before_anything_is_learnt(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    rows = pictures()
+    broken = [b"no picture" if i in (3, 90) else cell for i, cell in enumerate(rows["image"])]
+    shop.lay(rows.with_columns(image=pl.Series(broken)), train=80, validation=20)
+    with pytest.raises(BadInput) as refused:
+        shop.train(see())
+    assert [f.place for f in refused.value.found] == [
+        "column 'image', training row 3",
+        "column 'image', validation row 10",
+    ]
+    with pytest.raises(BadInput, match="ask for image classification"):
+        shop.train(see(task="classification"))
+
+
+def test_a_table_of_pixels_is_a_set_of_images_too(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.prepare(PrepareArgs(tables=one("sklearn:digits", "bundled"), task="image-classification", label=None))
+    made = shop.train(see(label="target", family="knn"))
+    assert made.value is not None
+    assert made.value > 0.95

@@ -209,6 +209,7 @@ def hunt_as(place: Place, uid: int) -> dict[str, Any]:
         "hide": [str(place.source), str(place.home), str(place.runtime)],
         "sandbox": True,
         "network": True,
+        "disk_bytes": None,
         "time_limit_s": 60,
         "grace_s": 1,
     }

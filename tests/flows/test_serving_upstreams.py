@@ -15,6 +15,8 @@ import pytest
 from tools.backends.local.endpoint_host import client
 from tools.backends.local.router import Routes, Upstream
 from tools.backends.local.router_app import Router, public_app
+from tools.backends.local.router_copies import Copies
+from tools.backends.local.router_forward import Courier
 from tools.backends.local.router_server import Impatient, listener
 from tools.backends.local.router_tally import Tally
 
@@ -67,10 +69,12 @@ class Hasty(Impatient):
 class Stand:
     """A real router on a real port, before one stand-in for a model server."""
 
-    def __init__(self, url: str, upstream: Upstream, http: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, upstream: Upstream, shadow: Upstream, http: httpx.AsyncClient, copies: Copies) -> None:
         self.url = url
         self.upstream = upstream
+        self.shadow = shadow
         self.http = http
+        self.copies = copies
 
     async def infer(self, body: bytes = b"{}") -> httpx.Response:
         return await self.http.post(self.url + PATH, content=body)
@@ -88,29 +92,50 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(handler: Handler, *, within_s: float = 0.3) -> AsyncIterator[Stand]:
+async def listening(handler: Handler) -> AsyncIterator[str]:
+    """The base URL of a stand-in for a model server."""
     behind = await asyncio.start_server(handler, "127.0.0.1", 0)
-    upstream = Upstream("v1", Tally())
-    upstream.addresses = (f"http://127.0.0.1:{behind.sockets[0].getsockname()[1]}",)
-    routes = Routes()
-    routes.add(upstream)
+    try:
+        yield f"http://127.0.0.1:{behind.sockets[0].getsockname()[1]}"
+    finally:
+        behind.close()
+
+
+@asynccontextmanager
+async def standing(
+    handler: Handler, *, shadow: Handler | None = None, within_s: float = 0.3, most: int = 4, bytes_most: int = 10_000
+) -> AsyncIterator[Stand]:
+    upstream, copied, routes = Upstream("v1", Tally()), Upstream("v2", Tally()), Routes()
+    for one in (upstream, copied):
+        routes.add(one)
     routes.weigh({"v1": 100})
+    routes.mirror(None if shadow is None else "v2")
     door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     door.bind(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{door.getsockname()[1]}"
-    async with client() as to_models, httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    async with (
+        listening(handler) as first,
+        listening(shadow or silent) as second,
+        client() as to_models,
+        httpx.AsyncClient(trust_env=False, timeout=10) as http,
+    ):
+        upstream.at([first])
+        copied.at([second])
+        courier = Courier(to_models, within_s=within_s)
+        copies = Copies(courier, most=most, bytes_most=bytes_most)
+        tallies = {"v1": upstream.tally, "v2": copied.tally}
         router = Router(
-            endpoint="m", routes=routes, tallies={"v1": upstream.tally}, client=to_models, within_s=within_s
+            endpoint="m", routes=routes, tallies=tallies, courier=courier, copies=copies, body_within_s=within_s
         )
         server = listener(public_app(router), Hasty)
         task = asyncio.create_task(server.serve([door]))
         while not server.started:
             await asyncio.sleep(0.005)
-        yield Stand(url, upstream, http)
+        yield Stand(url, upstream, copied, http, copies)
+        await copies.close()
         await http.aclose()
         server.should_exit = True
         await task
-    behind.close()
 
 
 def run(check: Callable[[Stand], Coroutine[Any, Any, None]], handler: Handler, **wishes: Any) -> None:
@@ -193,3 +218,87 @@ def test_bodies_that_are_encoded_are_refused() -> None:
         assert "encoding" in json.loads(answer.text)["error"]
 
     run(check, answers)
+
+
+async def settled(stand: Stand, count: int) -> dict[str, int]:
+    """What became of the copies, once that many have come to an end."""
+    async with asyncio.timeout(10):
+        while sum(stand.shadow.tally.copies.values()) < count:
+            await asyncio.sleep(0.005)
+    return {name: number for name, number in stand.shadow.tally.copies.items() if number}
+
+
+@pytest.mark.parametrize("shadow", [silent, hangs_up, babbles, fails])
+def test_a_shadow_that_does_not_answer_is_its_own_error_and_no_callers(shadow: Handler) -> None:
+    async def check(stand: Stand) -> None:
+        answer = await stand.infer()
+        assert (answer.status_code, answer.headers["x-goalkeeper-version"]) == (200, "v1")
+        assert await settled(stand, 1) == {"unanswered": 1}
+        assert stand.shadow.tally.counts == {"ok": 0, "error": 1, "refused": 0}
+        assert stand.upstream.tally.counts == {"ok": 1, "error": 0, "refused": 0}
+
+    run(check, answers, shadow=shadow)
+
+
+def test_copies_beyond_what_may_wait_are_dropped_and_counted_and_no_caller_waits_for_them() -> None:
+    async def check(stand: Stand) -> None:
+        for _ in range(10):
+            assert (await stand.infer()).status_code == 200  # each is answered before any copy could be
+        assert stand.shadow.tally.copies["dropped"] == 6
+        assert stand.shadow.tally.counts == {"ok": 0, "error": 6, "refused": 0}, "it does not keep up"
+        assert stand.shadow.tally.waiting == 4
+        stand.copies.give_up(stand.shadow)
+        assert await settled(stand, 10) == {"dropped": 10}
+        assert stand.shadow.tally.waiting == 0
+        assert stand.upstream.tally.counts == {"ok": 10, "error": 0, "refused": 0}
+
+    run(check, answers, shadow=silent, within_s=60)
+
+
+def test_copies_that_would_take_too_much_memory_are_dropped() -> None:
+    async def check(stand: Stand) -> None:
+        for size in (9_000, 9_000, 20_000):
+            assert (await stand.infer(b"x" * size)).status_code == 200
+        assert stand.shadow.tally.copies["dropped"] == 2
+
+    run(check, answers, shadow=silent, within_s=60)
+
+
+def test_what_callers_were_not_answered_is_not_compared() -> None:
+    async def check(stand: Stand) -> None:
+        assert (await stand.infer()).status_code == 500
+        async with asyncio.timeout(10):
+            while not stand.shadow.tally.counts["ok"]:
+                await asyncio.sleep(0.005)
+        assert await settled(stand, 0) == {}
+
+    run(check, fails, shadow=answers)
+
+
+def test_a_shadow_that_refuses_what_another_version_answers_has_failed() -> None:
+    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _reply(reader, writer, b"400 Bad Request", b"")
+
+    async def check(stand: Stand) -> None:
+        assert (await stand.infer()).status_code == 200
+        assert await settled(stand, 1) == {"unanswered": 1}
+        assert stand.shadow.tally.counts == {"ok": 0, "error": 1, "refused": 0}
+
+    run(check, answers, shadow=refuses)
+
+
+def test_a_server_that_goes_is_waited_for_while_new_requests_go_elsewhere() -> None:
+    async def check(stand: Stand) -> None:
+        flying = asyncio.create_task(stand.infer())
+        await asyncio.sleep(0.05)
+        async with listening(answers) as other:
+            with stand.upstream.taken() as replica:
+                assert replica is not None
+                going = stand.upstream.flights(replica.address)
+            stand.upstream.at([other])
+            assert (await stand.infer()).status_code == 200
+            assert not await going.landed(within_s=0.01)
+            assert await going.landed(within_s=5)
+            assert (await flying).status_code == 200
+
+    run(check, lingers, within_s=5)

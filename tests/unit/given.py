@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.brain.protocol import Terms
-from agent.brain.rules.propose import propose
+from agent.brain.rules.planning.propose import propose
 from agent.contract import Clause, Contract, Data, Part, Rollout
 from agent.documents import Feasibility
 from agent.goal import Goal
@@ -33,7 +33,7 @@ ERRORS = clause("error_rate", "<=", 0.01, "live")
 
 def part(*clauses: Clause, name: str = "model", target: str | None = "tumours", **more: object) -> Part:
     """A part about breast cancer; `strategy` and `steps` are its rollout's."""
-    rollout = {k: more.pop(k) for k in ("strategy", "steps", "hold_s", "lease_s", "replicas") if k in more}
+    rollout = {k: more.pop(k) for k in Rollout.model_fields if k in more}
     fields: dict[str, object] = {
         "name": name,
         "target": target,
@@ -67,7 +67,7 @@ def survey(*endpoints: EndpointState, usd_per_hour: float | None = 0.0) -> Surve
         at=NOW,
         data={URI: DataFacts(uri=URI, source=URI)},
         offers=(offer(usd_per_hour),),
-        endpoints={e.name: e for e in endpoints},
+        endpoints={"tumours": None} | {e.name: e for e in endpoints},
     )
 
 
@@ -86,8 +86,9 @@ def step(id_: str, tool: str = "prepare_data", args: Json | None = None, **more:
     return Step.model_validate(fields | more)
 
 
+TABLE: Json = {"name": URI, "source": URI, "format": "bundled"}
 FITTING: dict[str, Json] = {
-    "prepare_data": {"source": URI, "format": "bundled", "task": "classification", "label": "target"},
+    "prepare_data": {"tables": [TABLE], "task": "classification", "label": "target"},
     "find_model": {"name": "tumours"},
     "deploy_model": {"endpoint": "tumours", "version": "v1", "model": "models/tumours/v1", "lease_s": 600.0},
     "shift_traffic": {"endpoint": "tumours", "version": "v1", "percent": 10},

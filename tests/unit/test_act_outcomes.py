@@ -145,9 +145,9 @@ def test_what_is_refused_is_not_asked_twice(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("tool", "args", "cause"),
     [
-        ("deploy_model", {"endpoint": "e", "version": "v", "model": "nowhere", "lease_s": 9.0}, "data_missing"),
-        ("shift_traffic", {"endpoint": "nobody", "version": "v", "percent": 9}, "data_missing"),
-        ("prepare_data", {"source": 5}, "data_invalid"),
+        ("deploy_model", {"endpoint": "tumours", "version": "v", "model": "nowhere", "lease_s": 9.0}, "data_missing"),
+        ("shift_traffic", {"endpoint": "tumours", "version": "v", "percent": 9}, "data_missing"),
+        ("prepare_data", {"tables": 5}, "data_invalid"),
         ("select_model", {"candidates": [{}], "metric": "f1", "direction": "max"}, "unknown"),
         ("select_model", {"candidates": [{"key": "k", "value": "x"}], "metric": "f1", "direction": "max"}, "unknown"),
     ],
@@ -158,8 +158,27 @@ def test_whatever_goes_wrong_becomes_a_typed_failure(desk: Desk, tool: str, args
     assert ended.message
 
 
+@pytest.mark.parametrize("served", [False, True])
+def test_what_was_brought_for_a_run_alone_goes_with_it_unless_it_is_served(
+    desk: Desk, tmp_path: Path, served: bool
+) -> None:
+    folder = tmp_path / "brought"
+    folder.mkdir()
+    (folder / "model.json").write_text('{"label": "y", "task": "regression"}')
+    (approved,) = desk.approved("find", tool="bring_model", args={"folder": str(folder)})
+    (ended,) = act.perform([approved], desk.dispatcher, desk.clock)
+    assert ended.result is not None
+    args = {"endpoint": "tumours", "version": "v", "model": ended.result["key"], "lease_s": 9.0}
+    (deploy,) = desk.approved("deploy", tool="deploy_model", args=args)
+    states = [CallState(verdict=approved.verdict, phase="done", ended=ended, started_at=0.0)]
+    states += [CallState(verdict=deploy.verdict, phase="done", started_at=0.0)] if served else []
+    for _ in range(2):
+        act.put_away(states, desk.dispatcher)
+    assert bool(desk.backend.objects.names("imports/")) is served
+
+
 def test_every_fault_of_wrong_arguments_is_kept(desk: Desk) -> None:
-    (ended,) = desk.perform(args={"source": 5, "format": "xml"})
+    (ended,) = desk.perform(args={"tables": [{"source": 5, "format": "xml"}]})
     assert len(ended.faults) >= 3
 
 

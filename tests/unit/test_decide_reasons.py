@@ -40,7 +40,7 @@ def trained(story: Story, accuracy: float, *, level: int = 0, curve: list[list[f
     for found in story.run.plan.steps:
         mine = found.id == "prepare" or (found.tool == "tune_model" and found.round == level)
         if mine and not story.run.done(found.id):
-            result: Json = {"key": "k", "label": "target", "classes": [], "positive": None}
+            result: Json = {"key": "k", "label": "target", "roles": {}, "classes": [], "positive": None}
             story.ended(found.id, result)
     story.ended(f"select{nth}", {"key": "k", "curve": curve or []})
     saw(story, f"select{nth}", "validation", "accuracy", accuracy, low=accuracy - 0.02, high=accuracy + 0.02)
@@ -223,7 +223,8 @@ def test_an_inconclusive_watch_is_extended_twice_and_then_taken_back() -> None:
         found = decided(story)
         assert (found.change, "inconclusive" in found.why) == ("extend", True)
         story.tell("decision", found)
-        longer = step(f"monitor-100-longer{round_}", "monitor_endpoint", {}, round=round_, needs=("shift-100",))
+        again = {"round": round_, "needs": ("shift-100",), "measures": ("model/latency_p95_ms", "model/error_rate")}
+        longer = step(f"monitor-100-longer{round_}", "monitor_endpoint", {}, **again)
         started = tuple(s for s in story.run.plan.steps if s.id in story.run.by_step)
         story.planned(plan(*started, longer, version=story.run.plan.version + 1))
         assert goes_on(story)
@@ -272,6 +273,21 @@ def test_bad_data_is_the_requests_fault_and_any_other_failure_the_works(tool_cau
     story.tell("decision", decided(story))
     found = decided(story)
     assert (found.action, found.code) == ("finish", code)
+
+
+def test_data_that_do_not_suit_the_model_are_the_requests_fault_as_well() -> None:
+    story = Story(LEARNING)
+    trained(story, 0.91)
+    story.failed("evaluate", "data_invalid")
+    story.tell("decision", decided(story))
+    assert (decided(story).action, decided(story).code) == ("finish", 2)
+    unlearnable = Story(LEARNING)
+    unlearnable.ended("prepare", {"key": "k", "label": "target", "roles": {}, "classes": [], "positive": None})
+    for found in unlearnable.run.plan.steps:
+        if found.tool == "tune_model":
+            unlearnable.failed(found.id, "data_invalid")
+    unlearnable.tell("decision", decided(unlearnable))
+    assert (decided(unlearnable).action, decided(unlearnable).code) == ("finish", 2)
 
 
 def test_one_part_that_stops_does_not_stop_the_other() -> None:

@@ -19,8 +19,7 @@ from tools.record import Json
 from tools.tool import Call, Done, Effect, Running, Tool, digest_of
 
 PREPARE: Json = {
-    "source": "sklearn:breast_cancer",
-    "format": "bundled",
+    "tables": [{"name": "sklearn:breast_cancer", "source": "sklearn:breast_cancer", "format": "bundled"}],
     "task": "classification",
     "label": "target",
 }
@@ -83,7 +82,9 @@ PASSES: dict[str, Callable[[Dispatcher, Call], object]] = {
     "stop": lambda dispatcher, call: dispatcher.stop(call, "sim-job-1"),
 }
 FORGERIES: dict[str, Callable[[Call], Call]] = {
-    "changed arguments": lambda c: c.model_copy(update={"args": {**c.args, "source": "/etc/passwd"}}),
+    "changed arguments": lambda c: c.model_copy(
+        update={"args": {**c.args, "tables": [{"name": "x", "source": "/etc/passwd", "format": "csv"}]}}
+    ),
     "changed arguments and their digest": lambda c: Call.of(
         run="r", step="s", attempt=1, tool=c.tool, args={**c.args, "seed": 7}, limit_s=1.0, owner="ada"
     ),
@@ -146,7 +147,7 @@ def test_a_tool_with_an_effect_is_not_called_without_a_verdict(gate: Gate, tool:
 
 def test_reading_needs_no_verdict(gate: Gate) -> None:
     assert gate.dispatcher.read("list_offers", {})["offers"]
-    assert gate.dispatcher.read("inspect_endpoint", {"endpoint": "nobody"}) == {"state": None}
+    assert gate.dispatcher.read("inspect_endpoint", {"endpoint": "nobody"})["state"] is None
     assert gate.dispatcher.read("find_model", {"name": "nobody"})["key"] is None
     assert changed(gate) == []
 

@@ -6,6 +6,7 @@ from agent.contract import (
     Clause,
     Contract,
     Data,
+    Join,
     Part,
     Placement,
     Prepare,
@@ -140,9 +141,29 @@ def test_a_clause_with_another_threshold_than_the_text_is_a_contradiction() -> N
     assert "0.95" in fault.what
 
 
-def test_a_relative_and_an_absolute_threshold_contradict_each_other() -> None:
+def test_a_relative_and_an_absolute_threshold_both_hold() -> None:
     relative = Clause(id="", metric="accuracy", op=">=", value=None, relative=Relative(delta=0.02), where="holdout")
-    assert len(faults(part(clauses=(relative,)))) == 1
+    contract = joined(part(clauses=(relative,)))
+    assert [(c.value, c.relative) for c in contract.parts[0].clauses] == [(0.9, None), (None, Relative(delta=0.02))]
+
+
+def test_two_margins_over_the_same_model_contradict_each_other_and_over_two_models_both_hold() -> None:
+    def over(to: str, delta: float) -> Clause:
+        held = {"to": to, "delta": delta}
+        fields = {"id": "", "metric": "f1", "op": ">=", "value": None, "relative": held, "where": "holdout"}
+        return Clause.model_validate(fields)
+
+    assert len(faults(part(clauses=(over("incumbent", 0.02), over("incumbent", 0.03))))) == 1
+    assert faults(part(clauses=(over("incumbent", 0.02), over("baseline", 0.1)))) == ()
+
+
+def test_a_second_table_that_is_joined_is_no_contradiction() -> None:
+    islands = Data(uri="islands.csv")
+    on = Join(left="penguins.csv", right="islands.csv", on=("island",))
+    contract = joined(part(data=(islands,), prepare=Prepare(join=(on,))))
+    assert [d.uri for d in contract.parts[0].data] == ["penguins.csv", "islands.csv"]
+    other = Join(left="penguins.csv", right="seals.csv", on=("island",))
+    assert len(faults(part(data=(islands,), prepare=Prepare(join=(other,))))) == 1
 
 
 def test_bounds_from_both_sides_are_two_clauses() -> None:

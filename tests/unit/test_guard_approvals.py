@@ -11,6 +11,7 @@ from agent import guard
 from agent.contract import Contract
 from agent.plan import Plan, ref
 from agent.state import Planned
+from tools.record import Json
 
 PRODUCTION = contract(part(ACCURACY, LATENCY, ERRORS, strategy="canary"), environment="production")
 PREPARED = {
@@ -18,6 +19,7 @@ PREPARED = {
     "label": "target",
     "classes": ["no", "yes"],
     "positive": "yes",
+    "roles": {},
 }
 
 
@@ -196,6 +198,62 @@ def test_handing_over_reserves_the_whole_lease_and_moving_traffic_nothing() -> N
     story = Story(contract(part()), steps, seen=survey(usd_per_hour=2.0))
     reserved = {s.id: guard.review(s, story.run, LIMITS)[0].reserve_micro for s in steps.steps}
     assert reserved == {"keep": 2_000_000, "shift": 0, "back": 0, "release": 0, "find": 0}
+
+
+@pytest.mark.parametrize(
+    ("args", "reserved"),
+    [
+        ({}, 0),
+        ({"replicas": 8, "added": 3, "for_s": 3600.0}, 3_000_000),
+        ({"replicas": 8, "added": 0}, 0),
+        ({"replicas": 8}, 266_667),
+    ],
+    ids=["traffic alone", "three more for an hour", "its former size", "nobody says how many more: its limit for all"],
+)
+def test_going_back_reserves_what_the_servers_it_adds_may_cost(args: Json, reserved: int) -> None:
+    back = step("back", "rollback_endpoint", {"endpoint": "tumours", "to": "v0"} | args)
+    story = Story(contract(part()), plan(back), seen=survey(endpoint(("v0", 100)), usd_per_hour=1.0))
+    assert guard.review(back, story.run, LIMITS)[0].reserve_micro == reserved
+
+
+def test_until_when_a_lease_holds_is_settled_when_the_call_is_made() -> None:
+    keep = step("keep", "extend_lease")
+    story = Story(contract(part()), plan(keep))
+    verdict, approved = guard.review(keep, story.run, LIMITS, now=NOW + 5.0)
+    assert approved is not None
+    assert approved.call.args["until"] == NOW + 3605.0
+    assert verdict.call.sealed
+
+
+def test_what_nobody_has_looked_at_is_somebody_elses() -> None:
+    steps = plan(
+        step("deploy", "deploy_model"),
+        step("shift", "shift_traffic", FITTING["shift_traffic"] | {"endpoint": "unseen"}),
+        step("release", "release_resource", {"kind": "endpoint", "id": "unseen"}),
+    )
+    story = Story(contract(part()), steps)
+    assert asked(story) == ["shift", "release"]
+
+
+def test_what_this_run_put_behind_an_endpoint_it_may_take_away_again() -> None:
+    there = survey(endpoint(("v0", 0), owner="eve"))
+    story = Story(PRODUCTION, plan(step("deploy", "deploy_model")), accept=True, seen=there)
+    story.ended("deploy", {"endpoint": "tumours", "version": "v1", "incumbent": None, "url": "u", "digest": "d"})
+    own = step("take-away", "withdraw_version", {"endpoint": "tumours", "version": "v1"})
+    story.planned(plan(step("deploy", "deploy_model"), own, step("other", "withdraw_version"), version=2))
+    assert asked(story) == ["other"]
+    assert story.begun("take-away") == "approved"
+
+
+def test_a_longer_watch_in_production_is_no_new_question() -> None:
+    watch = {"endpoint": "tumours", "rate_rps": 10.0, "seconds": 60.0}
+    story = Story(PRODUCTION, plan(step("watch", "monitor_endpoint", watch)), seen=survey(usd_per_hour=1.0))
+    assert asked(story) == ["watch"]
+    story.answered("plan-1", approve=True)
+    longer = step("longer", "monitor_endpoint", watch | {"seconds": 120.0}, limit_s=240.0)
+    story.planned(plan(step("watch", "monitor_endpoint", watch), longer, version=2))
+    assert guard.question(story.run, now=NOW, limits=LIMITS) is None
+    assert story.begun("longer") == "approved"
 
 
 def test_a_price_that_is_not_known_asks_and_never_holds_up_a_roll_back() -> None:

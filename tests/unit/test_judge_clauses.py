@@ -8,6 +8,7 @@ from given import clause
 from agent import judge
 from agent.contract import Clause
 from agent.observe import Observation
+from tools.recipes.records import Limits
 
 
 def measured(value: float | None, *, spread: float | None = 0.02, **more: object) -> Observation:
@@ -76,8 +77,10 @@ def test_a_bound_that_was_not_computed_proves_nothing() -> None:
 
 @pytest.mark.parametrize("seen", [None, measured(None)])
 def test_what_was_not_measured_is_unproven(seen: Observation | None) -> None:
-    assert judge.holdout(clause("accuracy", ">=", 0.0), seen) == judge.UNMEASURED
-    assert judge.live(clause("error_rate", "<=", 1.0, "live"), seen) == judge.UNMEASURED
+    found = judge.holdout(clause("accuracy", ">=", 0.0), seen)
+    assert (found.verdict, found.measured) == ("UNPROVEN", None)
+    assert found.note == ("not measured" if seen is None else "not defined on these rows")
+    assert judge.live(clause("error_rate", "<=", 1.0, "live"), seen) == judge.unmeasured()
 
 
 def test_a_relative_clause_without_a_reference_is_unproven() -> None:
@@ -86,6 +89,108 @@ def test_a_relative_clause_without_a_reference_is_unproven() -> None:
     assert judge.threshold(relative, 0.9) == pytest.approx(0.92)
     ratio = clause("rmse", "<=", 0.0, relative={"delta": -0.1, "kind": "ratio"})
     assert judge.threshold(ratio, 50.0) == pytest.approx(45.0)
+
+
+def beside(value: float, other: float, *, spread: float = 0.01, to: str = "incumbent", **more: object) -> Observation:
+    """A model beside another on the same rows, with the interval of the difference."""
+    off = value - other
+    fields: dict[str, object] = {"part": "m", "step": "s", "stage": "holdout", "metric": "accuracy", "to": to}
+    fields |= {"name": "m:v1", "value": value, "other": other, "difference": off, "p_value": 0.01}
+    fields |= {"low": off - spread, "high": off + spread}
+    fields |= {"bound_low": off - 0.8 * spread, "bound_high": off + 0.8 * spread}
+    return Observation.model_validate(fields | more)
+
+
+def better(op: str, delta: float, *, kind: str = "absolute", to: str = "incumbent", **more: object) -> Clause:
+    return clause("accuracy", op, 0.0, relative={"to": to, "delta": delta, "kind": kind}, **more)
+
+
+@pytest.mark.parametrize(
+    ("op", "delta", "value", "other", "verdict"),
+    [
+        (">=", 0.02, 0.92, 0.90, "MET"),
+        (">=", 0.02, 0.919, 0.90, "NOT MET"),
+        (">", 0.0, 0.90, 0.90, "NOT MET"),
+        (">=", 0.0, 0.90, 0.90, "MET"),
+        (">=", -0.01, 0.895, 0.90, "MET"),
+        ("<=", -0.5, 3.4, 4.0, "MET"),
+        ("<=", -0.5, 3.6, 4.0, "NOT MET"),
+    ],
+)
+def test_a_relative_clause_is_judged_on_the_paired_difference(
+    op: str, delta: float, value: float, other: float, verdict: str
+) -> None:
+    found = judge.holdout(better(op, delta), beside(value, other))
+    assert found.verdict == verdict
+    assert found.measured == pytest.approx(value - other)
+    assert found.interval == pytest.approx((value - other - 0.01, value - other + 0.01))
+    assert f"{value:.6g} against {other:.6g} of m:v1 (the incumbent)" in found.note
+
+
+@pytest.mark.parametrize(
+    ("op", "delta", "value", "other", "verdict"),
+    [
+        ("<=", -0.1, 45.0, 50.0, "MET"),
+        ("<=", -0.1, 45.1, 50.0, "NOT MET"),
+        (">=", 0.1, -0.18, -0.2, "MET"),
+        (">=", 0.1, -0.22, -0.2, "NOT MET"),
+    ],
+)
+def test_a_ratio_is_a_share_of_the_others_size(op: str, delta: float, value: float, other: float, verdict: str) -> None:
+    found = judge.holdout(better(op, delta, kind="ratio"), beside(value, other))
+    assert found.verdict == verdict
+    assert found.measured == pytest.approx((value - other) / abs(other))
+
+
+def test_nothing_is_a_share_of_zero() -> None:
+    found = judge.holdout(better(">=", 0.1, kind="ratio"), beside(0.5, 0.0))
+    assert (found.verdict, found.measured) == ("UNPROVEN", None)
+    assert judge.holdout(better(">=", 0.1), beside(0.5, 0.0)).verdict == "MET"
+
+
+def test_a_relative_clause_with_confidence_is_judged_on_the_bound_of_the_difference() -> None:
+    seen = beside(0.93, 0.90)
+    assert judge.holdout(better(">=", 0.02, confidence=0.9), seen).verdict == "MET"
+    assert judge.holdout(better(">=", 0.025, confidence=0.9), seen).verdict == "NOT MET"
+    assert judge.holdout(better(">=", 0.025), seen).verdict == "MET"
+    assert judge.holdout(better(">=", 0.025), seen, look=2).verdict == "NOT MET"
+    assert judge.holdout(better("<=", 0.035, confidence=0.9), seen).verdict == "NOT MET"
+    blind = seen.model_copy(update={"bound_low": None})
+    assert judge.holdout(better(">=", 0.0, confidence=0.9), blind).verdict == "UNPROVEN"
+
+
+def test_a_ratio_is_judged_on_the_bound_of_the_share_and_not_on_that_of_the_difference() -> None:
+    wanted = better("<=", -0.1, kind="ratio", confidence=0.95)
+    seen = beside(40.0, 50.0)  # a fifth less; the difference is known to a hundredth, the share is not
+    assert judge.holdout(wanted, seen).note.endswith("no bound was computed")
+    vague = seen.model_copy(update={"share": Limits(low=-0.4, high=0.0, bound_low=-0.35, bound_high=-0.05)})
+    assert judge.holdout(wanted, vague).verdict == "NOT MET"
+    sure = seen.model_copy(update={"share": Limits(low=-0.3, high=-0.1, bound_low=-0.25, bound_high=-0.15)})
+    assert judge.holdout(wanted, sure).verdict == "MET"
+    assert judge.holdout(wanted, sure).interval == (-0.3, -0.1)
+
+
+def test_a_difference_within_noise_is_said() -> None:
+    assert "margin within noise" in judge.holdout(better(">=", 0.02), beside(0.925, 0.90)).note
+    assert "margin within noise" not in judge.holdout(better(">=", 0.02), beside(0.95, 0.90)).note
+
+
+def test_a_clause_about_other_models_holds_against_each_of_them() -> None:
+    seen = (beside(0.93, 0.90, to="other", name="svm"), beside(0.93, 0.94, to="other", name="mlp"))
+    for order in (seen, seen[::-1]):
+        found, on = judge.on_holdout(better(">=", 0.0, to="other"), order)
+        assert found.verdict == "NOT MET"
+        assert on is not None
+        assert on.name == "mlp"
+
+
+def test_a_comparison_answers_only_a_clause_about_the_same_comparand() -> None:
+    alone, incumbent, baseline = measured(0.93), beside(0.93, 0.90), beside(0.93, 0.5, to="baseline")
+    seen = (alone, incumbent, baseline)
+    assert judge.find(clause("accuracy", ">=", 0.9), seen, "holdout") == alone
+    assert judge.find(better(">=", 0.0), seen, "holdout") == incumbent
+    assert judge.find(better(">=", 0.0, to="baseline"), seen, "holdout") == baseline
+    assert judge.on_holdout(better(">=", 0.0, to="other"), seen)[0].note == "not compared with the other"
 
 
 SLOW = clause("latency_p95_ms", "<=", 80, "live")

@@ -50,7 +50,15 @@ CASES: list[tuple[str, str, dict[str, object]]] = [
     ("production", "held", IN_PRODUCTION | {"tool": "extend_lease", "effect": Effect.CHANGES}),
     ("production", "held", IN_PRODUCTION | {"tool": "withdraw_version", "effect": Effect.DESTROYS}),
     ("production", "refused", IN_PRODUCTION | {"constraints": ("no_production",)}),
+    ("production", "held", IN_PRODUCTION | {"tool": "rollback_endpoint", "effect": Effect.CHANGES}),
+    ("production", "held", IN_PRODUCTION | {"tool": "scale_endpoint", "effect": Effect.CHANGES}),
+    ("production", "held", IN_PRODUCTION | {"tool": "mirror_traffic", "effect": Effect.CHANGES}),
+    ("production", "held", IN_PRODUCTION | {"tool": "monitor_endpoint"}),
+    ("production", "refused", IN_PRODUCTION | {"tool": "monitor_endpoint", "constraints": ("no_production",)}),
     ("destroy", "held", FOREIGN),
+    ("foreign", "held", SERVING | {"mine": False}),
+    ("foreign", "held", SERVING | {"mine": False, "tool": "shift_traffic", "effect": Effect.CHANGES}),
+    ("foreign", "held", SERVING | {"mine": False, "tool": "monitor_endpoint"}),
     ("constraints", "refused", SERVING | {"constraints": ("no_deploy",)}),
     ("constraints", "refused", SERVING | {"constraints": ("no_deploy",), "tool": "shift_traffic"}),
     ("constraints", "refused", {"constraints": ("read_only",)}),
@@ -70,12 +78,14 @@ PASSING: list[tuple[str, dict[str, object]]] = [
     ("staging", IN_PRODUCTION | {"environment": "staging"}),
     ("training for production", {"environment": "production"}),
     (
-        "rolling back in production",
+        "going back in production to what was before the run",
         {
             "tool": "rollback_endpoint",
             "effect": Effect.CHANGES,
             "environment": "production",
             "args": {"endpoint": "shop"},
+            "undoes": True,
+            "mine": False,
         },
     ),
     (
@@ -83,6 +93,7 @@ PASSING: list[tuple[str, dict[str, object]]] = [
         FOREIGN | {"environment": "production", "mine": True, "made_here": True},
     ),
     ("ending what is mine", FOREIGN | {"mine": True}),
+    ("looking at what is somebody else's", SERVING | {"mine": False, "effect": Effect.READS}),
     ("training although nothing may be deployed", {"constraints": ("no_deploy",)}),
     ("reading when nothing may be changed", {"effect": Effect.READS, "constraints": ("read_only",)}),
     ("a namespace of one's own", {"namespace": "team-a"}),
@@ -151,6 +162,7 @@ def test_what_is_held_in_the_shipped_limits_is_held() -> None:
     assert (LIMITS.money.ask_above_usd, LIMITS.money.refuse_above_usd) == (20, 5000)
     assert LIMITS.ask.environments == ("production",)
     assert LIMITS.ask.destroys_foreign
+    assert LIMITS.ask.changes_foreign
     assert "kube-system" in LIMITS.refuse.namespaces
     assert LIMITS.approvals.expire_after_s == 86_400
 

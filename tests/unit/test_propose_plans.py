@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.brain.protocol import Change
-from agent.brain.rules.honoured import unsupported
-from agent.brain.rules.propose import propose
+from agent.brain.rules.planning.honoured import unsupported
+from agent.brain.rules.planning.propose import propose
 from agent.contract import Clause, Contract, Part, Prepare, Search, Split, Train
 from agent.plan import Plan
 from agent.search import FAMILIES
@@ -43,7 +43,7 @@ NAMES = st.sampled_from(["model", "Fraud Model", "模型", "fraud-model", "9live
 def parts(draw: st.DrawFn, index: int = 0) -> Part:
     task = draw(st.sampled_from(sorted(HOLDOUT)))
     families = sorted(f for f, tasks in FAMILIES.items() if task in tasks)
-    strategy = draw(st.sampled_from(["none", "direct", "blue_green", "canary"]))
+    strategy = draw(st.sampled_from(["none", "direct", "blue_green", "canary", "rolling", "shadow"]))
     live = draw(st.lists(st.sampled_from(LIVE), unique_by=lambda c: c.id, max_size=3)) if strategy != "none" else []
     measured = draw(st.lists(st.sampled_from(HOLDOUT[task]), unique_by=lambda c: c.id, max_size=2))
     more: dict[str, object] = {
@@ -61,13 +61,15 @@ def parts(draw: st.DrawFn, index: int = 0) -> Part:
         more["steps"] = tuple(sorted(draw(st.lists(st.floats(0.01, 100), max_size=4))))
     if strategy != "none":
         more["hold_s"] = draw(st.sampled_from([None, 5.0, 600.0]))
+        more["replicas"] = draw(st.sampled_from([None, 1, 3]))
+        more["max_replicas"] = draw(st.sampled_from([None, 3, 8]))
     return part(*measured, *live, name=draw(NAMES), target=f"target{index}", **more)
 
 
 @st.composite
 def contracts(draw: st.DrawFn) -> Contract:
     wanted = [draw(parts(i)) for i in range(draw(st.integers(1, 3)))]
-    named = [p.model_copy(update={"name": f"{p.name}{i}" if i else p.name}) for i, p in enumerate(wanted)]
+    named = [p.model_copy(update={"name": f"{p.name}-{i}" if i else p.name}) for i, p in enumerate(wanted)]
     return contract(*named, deadline_s=draw(st.sampled_from([None, 60.0])))
 
 
@@ -84,7 +86,7 @@ def test_every_supported_contract_gives_a_plan_without_a_fault(wanted: Contract,
     assert plan.version == 1
 
 
-@given(contracts(), SEEN, st.sampled_from(["search", "extend", "roll_back", "stop"]), st.data())
+@given(contracts(), SEEN, st.sampled_from(["search", "extend", "grow", "roll_back", "stop"]), st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_revised_plan_carries_what_was_started_unchanged_and_has_no_fault(
     wanted: Contract, seen: Survey, what: str, data: st.DataObject
@@ -112,7 +114,7 @@ def test_a_revised_plan_carries_what_was_started_unchanged_and_has_no_fault(
     others = [s for p in wanted.parts if p.name != chosen.name for s in before.of_part(p.name)]
     assert [kept.get(s.id) for s in others] == others
     found = faults(after, wanted)
-    if what in ("search", "extend"):
+    if what in ("search", "extend", "grow"):
         assert found == ()
     else:
         assert [f for f in found if "no step measures" not in f and "nothing hands over" not in f] == []
@@ -125,6 +127,8 @@ def _may_follow(what: str, started: list[str]) -> bool:
             return "select_model" in started and "register_model" not in started
         case "extend":
             return started[-1] == "monitor_endpoint"
+        case "grow":
+            return started[-1] == "monitor_endpoint" and started[-2] == "shift_traffic"
         case "stop":
             return "deploy_model" not in started
         case _:
@@ -210,7 +214,7 @@ def test_the_goal_of_the_search_is_the_first_measured_clause() -> None:
     assert (select.args["metric"], select.args["direction"]) == ("rmse", "min")
 
 
-def test_a_second_look_is_measured_at_a_corrected_level() -> None:
+def test_a_search_that_goes_on_measures_the_choice_among_all_candidates_at_the_same_level() -> None:
     wanted = contract(part(ACCURACY))
     before = proposed(wanted)
     started = frozenset(ids(before))
@@ -224,7 +228,7 @@ def test_a_second_look_is_measured_at_a_corrected_level() -> None:
         changes=(Change(part="model", what="search"),),
     )
     levels = [s.args["measures"][0]["confidence"] for s in after.steps if s.tool == "evaluate_model"]
-    assert levels == [0.95, pytest.approx(1 - 0.05 / 3)]
+    assert levels == [0.95, 0.95]  # the correction for looks is in the strict bounds that every evaluation leaves
     select = after.step("select-2")
     assert select is not None
     assert len(select.args["candidates"]) == 3
@@ -278,19 +282,14 @@ def test_a_stopped_part_keeps_only_what_was_started() -> None:
 
 
 UNSUPPORTED: dict[str, tuple[Callable[[], Part], str]] = {
-    "a task": (lambda: part(task="clustering"), "no tool here does clustering"),
-    "a rollout": (lambda: part(strategy="shadow"), "no tool here does a shadow rollout"),
+    "a task": (lambda: part(task="causal-lm"), "no tool here does causal-lm"),
     "a family": (lambda: part(models=("ridge",)), "no recipe here trains ridge for classification"),
     "a metric": (lambda: part(clause("rmse", "<=", 1.0)), "rmse is not defined for classification"),
     "a formula": (lambda: part(clause("custom:profit", ">=", 1.0)), "custom:profit has no formula"),
-    "a comparison": (
-        lambda: part(clause("accuracy", ">=", 0.0, relative={"to": "incumbent"})),
-        "nothing here measures the incumbent for accuracy",
-    ),
     "an image": (lambda: part(train=Train(kind="image", value="x")), "no backend here runs a training image"),
-    "a program that cannot predict": (
-        lambda: part(ACCURACY, train=Train(kind="command", value="python train.py")),
-        "say how the program's model predicts",
+    "probabilities of a program that gives predictions": (
+        lambda: part(clause("roc_auc", ">=", 0.8), train=Train(kind="command", value="python t.py", predict="p")),
+        "roc_auc needs probabilities, and `predict` gives one prediction a row",
     ),
     "serving a program's model": (
         lambda: part(train=Train(kind="command", value="python train.py", predict="p"), strategy="direct"),
@@ -303,6 +302,13 @@ UNSUPPORTED: dict[str, tuple[Callable[[], Part], str]] = {
 def test_what_no_tool_provides_is_said_beforehand(what: str) -> None:
     made, said = UNSUPPORTED[what]
     assert any(said in reason for reason in unsupported(contract(made())))
+
+
+def test_a_users_own_program_may_leave_a_model_file_instead_of_a_predict_command() -> None:
+    own = part(clause("roc_auc", ">=", 0.8), train=Train(kind="command", value="python train.py"))
+    assert unsupported(contract(own)) == ()
+    (judging,) = (s for s in proposed(contract(own), survey()).steps if s.tool == "evaluate_model")
+    assert judging.args["predict"] is None
 
 
 def test_a_users_own_program_is_started_as_written_and_the_source_is_hidden_from_it() -> None:
@@ -321,7 +327,8 @@ def test_a_users_own_program_is_started_as_written_and_the_source_is_hidden_from
 )
 def test_a_roll_back_goal_goes_to_the_version_that_is_meant(named: tuple[str, ...], to: str) -> None:
     wanted = contract(part(task="rollback", data=(), source_models=named))
-    plan = proposed(wanted, survey(endpoint(("v1", 0), ("v2", 100))))
+    seen = survey(endpoint(("v1", 0), ("v2", 100), ("v7", 0)))
+    plan = proposed(wanted, seen.model_copy(update={"previous": {"tumours": "tumours:v1"}}))
     assert (plan.steps[-1].tool, plan.steps[-1].args["to"]) == ("rollback_endpoint", to)
     assert faults(plan, wanted) == ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tools.recipes import checks, profile
+from tools.recipes.data import checks, profile
 from tools.recipes.records import Split, Task
 
 
@@ -118,6 +118,77 @@ def test_features_that_give_the_label_away_are_found() -> None:
     numbers = pl.Series("y", [float(i * i % 17) for i in range(100)])
     scaled = pl.DataFrame({"scaled": numbers * 3 + 1, "other": range(100)})
     assert profile.leaks(scaled, numbers, "regression") == ["scaled"]
+
+
+def test_classes_that_are_spelled_in_several_ways_are_named() -> None:
+    names = pl.Series("y", ["Yes", "yes ", "no", "no"] * 10)
+    (told,) = profile.findings_of_classes(names, profile.class_order(names))
+    assert told.startswith("classes 'Yes', 'yes ' differ in case or spaces alone")
+
+
+def test_groups_that_the_holdout_does_not_share_give_nothing_away() -> None:
+    features = pl.DataFrame({"patient": [f"p{i // 8}" for i in range(80)]})
+    label = pl.Series("y", [i // 8 % 2 for i in range(80)])
+    others = pl.DataFrame({"patient": [f"q{i}" for i in range(9)]})
+    assert profile.leaks(features, label, "classification", judged_on=features[:9]) == ["patient"]
+    assert profile.leaks(features, label, "classification", judged_on=others) == []
+    above = pl.DataFrame({"late": range(80)})
+    sorted_label = pl.Series("y", [i // 40 for i in range(80)])
+    assert profile.leaks(above, sorted_label, "classification", judged_on=above[:0]) == ["late"]
+
+
+def test_a_task_without_a_label_needs_none() -> None:
+    for task in ("clustering", "recommendation"):
+        assert checks.label_name_faults(["a"], None, task) == []
+    assert checks.label_name_faults(["a"], None, "forecasting")
+    assert checks.label_faults(label([None] * 30), "clustering", complete=True) == []
+    assert checks.label_faults(label([1] * 30), "recommendation", complete=True) == []
+    assert checks.label_faults(label(["often"] * 30), "recommendation", complete=True)
+
+
+def test_bytes_are_features_of_images_alone() -> None:
+    frame = pl.DataFrame({"image": [b"x"], "y": ["a"]})
+    assert checks.column_faults(frame, label="y", drop=(), task="image-classification") == []
+    assert "holds bytes" in str(checks.column_faults(frame, label="y", drop=(), task="classification")[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([None] * 200, "is empty"),
+        ([" ", "NA"] * 100, "is empty"),
+        ([1.0, 2.0] + [None] * 198, "nearly empty"),
+        ([float(i % 7) for i in range(199)] + [1e6], "'c' (1 rows)"),
+        ([str(i % 9) for i in range(195)] + ["about 3"] * 5, "5 of 200 values are no numbers"),
+        ([f"u{i}" for i in range(200)], "identifier"),
+        ([i * 3 % 200 for i in range(200)], "identifier"),
+    ],
+)
+def test_columns_that_deserve_a_word_get_one(values: list[object], says: str) -> None:
+    (found,) = profile.findings_of_features(pl.DataFrame({"c": pl.Series(values, strict=False)}))
+    assert says in found
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"this is sentence number {i}" for i in range(200)],
+        ["x" * 60 + str(i) for i in range(200)],
+        [i / 7 for i in range(200)],
+        [i * i * 1000 for i in range(200)],
+        [0.0] * 150 + [5.0] * 50,
+        ["a", "1"] * 100,
+    ],
+)
+def test_ordinary_columns_get_none(values: list[object]) -> None:
+    assert profile.findings_of_features(pl.DataFrame({"c": values})) == []
+
+
+def test_short_texts_are_no_identifiers_in_chinese_either() -> None:
+    told = pl.DataFrame({"zh": [f"账单{i}太高" for i in range(60)], "en": [f"invoice {i} is wrong" for i in range(60)]})
+    assert profile.findings_of_features(told) == []
+    named = pl.DataFrame({"name": [f"王{chr(0x4E00 + i)}" for i in range(60)]})
+    assert "looks like an identifier" in profile.findings_of_features(named)[0]
 
 
 def test_columns_without_news_and_columns_that_name_rows_are_reported() -> None:

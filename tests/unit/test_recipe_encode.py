@@ -9,7 +9,7 @@ import pytest
 
 from tools.errors import Invalid
 from tools.recipes.card import Input, Kind
-from tools.recipes.encode import RawColumns, matrix
+from tools.recipes.models.encode import RawColumns, matrix
 
 
 def column(name: str, kind: Kind) -> Input:
@@ -20,9 +20,9 @@ AGE, CITY = column("age", "number"), column("城市", "category")
 
 
 def test_numbers_come_as_floats_with_gaps_as_nan() -> None:
-    table = matrix({"age": [1, None, float("inf"), 2.5]}, [AGE], lowercase=False)
+    table = matrix({"age": [1, None, float("inf"), 2.5, -1e200]}, [AGE], lowercase=False)
     assert table.dtype == np.float64
-    np.testing.assert_array_equal(table[:, 0], [1.0, np.nan, np.nan, 2.5])
+    np.testing.assert_array_equal(table[:, 0], [1.0, np.nan, np.nan, 2.5, np.nan])
 
 
 def test_numbers_as_text_are_read_and_missing_text_is_missing() -> None:
@@ -41,6 +41,8 @@ def test_times_are_seconds_whatever_they_are_written_as() -> None:
     given = ["1970-01-02", date(1970, 1, 2), datetime(1970, 1, 2, tzinfo=UTC), 86400, "1970-01-02T08:00:00+08:00", None]
     table = matrix({"joined": given}, [when], lowercase=False)
     np.testing.assert_array_equal(table[:, 0], [86400.0] * 5 + [np.nan])
+    months = matrix({"joined": ["1970-02", "1970-01-31"]}, [when], lowercase=False)
+    np.testing.assert_array_equal(months[:, 0], [31 * 86400.0, 30 * 86400.0])
 
 
 def test_text_is_trimmed_and_lowered_only_when_asked() -> None:
@@ -76,6 +78,13 @@ def test_missing_text_is_a_value_of_its_own_when_training_had_it() -> None:
 def test_a_column_with_many_values_keeps_the_most_frequent() -> None:
     seen = matrix({"城市": ["a", "a", "a", "b", "b", "c", "d"]}, [CITY], lowercase=False)
     assert RawColumns(text=[0], most=2).fit(seen).values_ == [["a", "b"]]
+
+
+def test_a_column_without_a_number_in_training_is_left_out() -> None:
+    made = RawColumns().fit(np.array([[np.nan, 1.0], [np.nan, 2.0]]))
+    np.testing.assert_array_equal(made.transform(np.array([[7.0, 3.0]])), [[3.0]])
+    alone = RawColumns().fit(np.array([[np.nan], [np.nan]]))
+    assert alone.transform(np.array([[1.0]])).shape == (1, 1)
 
 
 def test_clipping_uses_the_bounds_of_the_rows_it_was_fitted_on() -> None:

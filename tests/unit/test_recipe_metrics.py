@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from tools.metrics import METRICS
-from tools.recipes import counts
-from tools.recipes.intervals import measured, resampled
-from tools.recipes.metrics_of import Classified, Predicted, Rows, faults_of, value_of
+from tools.recipes.answers import counts
+from tools.recipes.answers.answer import Answer
+from tools.recipes.answers.classes import Classified
+from tools.recipes.answers.intervals import measured
+from tools.recipes.answers.measures import faults_of
+from tools.recipes.answers.numbers import Predicted
 from tools.recipes.records import Measure
 
 LABELS = [1, 1, 1, 0, 0, 0, 0, 1, 0, 1]
@@ -43,8 +46,8 @@ def many_classes(seed: int = 0, k: int = 3, n: int = 60) -> Classified:
     )
 
 
-def value(metric: str, rows: Rows, of: str | None = None) -> float:
-    found = value_of(Measure(metric=metric, of=of), rows)
+def value(metric: str, rows: Answer, of: str | None = None) -> float:
+    found = rows.value(Measure(metric=metric, of=of))
     assert found is not None
     return found
 
@@ -137,12 +140,12 @@ def test_without_probabilities_there_is_no_score(metric: str) -> None:
     bare = Classified(
         labels=rows.labels, predicted=rows.predicted, probability=None, classes=rows.classes, positive="yes"
     )
-    assert value_of(Measure(metric=metric), bare) is None
+    assert bare.value(Measure(metric=metric)) is None
     assert measured([Measure(metric=metric)], bare, resamples=100, seed=0)[0].low is None
 
 
 def test_an_area_of_one_class_is_not_defined() -> None:
-    assert value_of(Measure(metric="roc_auc"), two_classes([1, 1], [0.4, 0.6])) is None
+    assert two_classes([1, 1], [0.4, 0.6]).value(Measure(metric="roc_auc")) is None
 
 
 def test_a_prediction_that_is_no_class_is_wrong_for_every_class() -> None:
@@ -158,7 +161,7 @@ def test_a_prediction_that_is_no_class_is_wrong_for_every_class() -> None:
 @pytest.mark.parametrize("rows", [two_classes(), many_classes(), many_classes(seed=5, k=6, n=40)], ids=["2", "3", "6"])
 def test_resampling_uses_the_definition_of_the_point_estimate(metric: str, rows: Classified) -> None:
     measure = Measure(metric=metric)
-    drawn = resampled(measure, rows, resamples=400, seed=1)
+    drawn = rows.resampled(measure, resamples=400, seed=1)
     point = value(metric, rows)
     assert np.nanmin(drawn) <= point <= np.nanmax(drawn)
     if metric not in ("roc_auc", "pr_auc", "log_loss"):
@@ -175,7 +178,7 @@ def test_the_bootstrap_is_that_of_drawing_rows_again_and_again(metric: str) -> N
     for _ in range(150):
         chosen = [rng.randrange(80) for _ in range(80)]
         by_hand.append(value(metric, two_classes([labels[i] for i in chosen], [scores[i] for i in chosen])))
-    ours = resampled(Measure(metric=metric), two_classes(labels, scores), resamples=2000, seed=0)
+    ours = two_classes(labels, scores).resampled(Measure(metric=metric), resamples=2000, seed=0)
     assert np.mean(ours) == pytest.approx(np.mean(by_hand), abs=0.02)
     assert np.std(ours) == pytest.approx(np.std(by_hand), rel=0.25)
 
@@ -215,15 +218,57 @@ def test_a_higher_confidence_moves_the_bounds_outwards() -> None:
     assert (loose.low, loose.high) == (strict.low, strict.high)
 
 
+@pytest.mark.parametrize("rows", [two_classes(), many_classes()], ids=["2", "3"])
+def test_taking_units_is_measuring_those_rows(rows: Classified) -> None:
+    units = np.array([3, 3, 0, 7, 5, 1, 2])
+    taken = rows.take(units)
+    assert (taken.units, taken.labels.tolist()) == (7, rows.labels[units].tolist())
+    assert value("accuracy", taken) == float(np.mean(rows.labels[units] == rows.predicted[units]))
+    numbers = Predicted(labels=np.arange(9.0), predicted=np.arange(9.0) + 1)
+    assert value("mae", numbers.take(units)) == 1.0
+    assert numbers.take(np.array([], dtype=np.int64)).value(Measure(metric="mae")) is None
+
+
+def test_a_well_calibrated_model_has_no_calibration_error() -> None:
+    labels, scores = [1] * 3 + [0] * 1 + [0] * 9 + [1] * 1, [0.75] * 4 + [0.1] * 10
+    section = two_classes(labels, scores).section()["calibration"]
+    assert isinstance(section, dict)
+    assert section["expected_error"] == pytest.approx(0.0)
+    assert [(b["rows"], b["share_right"]) for b in section["bins"]] == [(4, 0.75), (10, 0.9)]
+
+
+def test_residuals_are_counted_in_bins_that_hold_every_row() -> None:
+    rows = Predicted(labels=np.zeros(50), predicted=np.linspace(-1, 1, 50))
+    section = rows.section()["residuals"]
+    assert isinstance(section, dict)
+    assert sum(section["histogram"]["rows"]) == 50
+    assert len(section["histogram"]["edges"]) == len(section["histogram"]["rows"]) + 1
+    assert section["mean"] == pytest.approx(0.0)
+
+
 def test_every_wrong_measure_is_named_with_a_way_out() -> None:
     measures = [
         Measure(metric="rmse"),
         Measure(metric="accuracy", of="yes"),
         Measure(metric="recall", of="Yes"),
         Measure(metric="f1", of="yes"),
+        Measure(metric="custom:rate", of="yes"),
+        Measure(metric="custom:rat"),
+        Measure(metric="custom:rate"),
     ]
-    faults = [str(f) for f in faults_of(measures, "classification", ("no", "yes"))]
-    assert len(faults) == 3
+    faults = [str(f) for f in faults_of(measures, "classification", ("no", "yes"), ["rate"])]
+    assert len(faults) == 5
+    assert "name it in the formula" in faults[3]
+    assert "did you mean 'rate'" in faults[4]
+    alone = str(faults_of([Measure(metric="custom:rate")], "classification", ())[0])
+    assert "give it under `metrics:`" in alone
     assert "rmse" in faults[0]
     assert "leave the class out" in faults[1]
     assert "did you mean 'yes'" in faults[2]
+
+
+def test_numbers_that_are_predicted_exactly_are_suspected() -> None:
+    exact, near = Predicted(labels=np.array([1.0, 2.0, 3.5]), predicted=np.array([1.0, 2.0, 3.5])), [1.0, 2.0, 3.0]
+    assert exact.notes() == ["every prediction is exactly the label: suspected leakage"]
+    assert Predicted(labels=exact.labels, predicted=np.array(near)).notes() == []
+    assert Predicted(labels=np.ones(3), predicted=np.ones(3)).notes() == [], "of one value nothing is told"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 import polars as pl
 import pytest
 
+from tools.recipes.data.reading import MOST_COLUMNS, Opened, parse
 from tools.recipes.faults import BadInput
-from tools.recipes.reading import Opened, parse
 
 
 def csv(text: str, label: str | None = None) -> Opened:
@@ -33,6 +34,12 @@ def test_instants_are_times_in_every_iso_form(text: str) -> None:
     frame = csv(f"t,y\n{text},1\n{text},2\n").frame
     assert frame.schema["t"].is_temporal()
     assert frame["t"].dt.day().to_list() == [2, 2]
+
+
+def test_months_are_times_and_mean_their_first_day() -> None:
+    frame = csv("month,y\n2024-11,1\n2024-12,2\n").frame
+    assert frame["month"].to_list() == [date(2024, 11, 1), date(2024, 12, 1)]
+    assert csv("part,y\n2024-13,1\n2024-01,2\n").frame.schema["part"] == pl.String
 
 
 def test_the_label_keeps_its_spelling() -> None:
@@ -71,6 +78,12 @@ def test_names_that_repeat_or_are_absent_are_all_named() -> None:
         ("jsonl", b'{"a": 1}\n{"a":\n', "line 2: is not JSON"),
         ("jsonl", b'[1]\n"x"\n', "line 2: is not a JSON object"),
         ("jsonl", '{"a": "\u4e2d"}'.encode("gb18030"), "is not UTF-8"),
+        ("csv", "a,b\n1,2\n".encode("utf-16"), "is UTF-16"),
+        ("csv", ",".join(f"c{i}" for i in range(MOST_COLUMNS + 1)).encode() + b"\n", "10001 columns; at most 10000"),
+        ("csv", ",".join(f'"c,{i}"' for i in range(MOST_COLUMNS + 1)).encode() + b"\n", "10001 columns"),
+        ("jsonl", "\n".join(f'{{"k{i}": 1}}' for i in range(MOST_COLUMNS + 5)).encode(), "names by line 10001"),
+        ("jsonl", b'{"a": {"b": 1}}\n{"a": [2]}\n', "holds an object (line 1) and a list (line 2)"),
+        ("jsonl", b'{"a": 1}\n{"a": true}\n', "holds a number (line 1) and a flag (line 2)"),
     ],
 )
 def test_text_that_cannot_be_read_is_refused_with_its_place(
@@ -87,3 +100,8 @@ def test_text_in_json_stays_text_and_dates_in_it_are_dates() -> None:
     frame = parse(lines, "jsonl", place="data", label=None).frame
     assert frame["zip"].to_list() == ["01234", "9"]
     assert frame.dtypes == [pl.String, pl.Date, pl.Float64]
+
+
+def test_a_line_separator_inside_a_text_of_json_ends_no_line() -> None:
+    frame = parse('{"a": "one\u2028two"}\n{"a": "three"}\n'.encode(), "jsonl", place="data", label=None).frame
+    assert frame["a"].to_list() == ["one\u2028two", "three"]

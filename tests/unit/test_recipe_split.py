@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tools.recipes.split import Parts, at_random, by_class, by_group, by_time
+from tools.recipes.data.split import Parts, at_random, by_class, by_group, by_time
 
 SHARES = [(0.2, 0.2), (0.5, 0.1), (0.05, 0.3)]
 
@@ -87,3 +87,22 @@ def test_rows_without_a_time_are_trained_on() -> None:
     parts = by_time(np.array([np.nan, 1.0, 2.0, 3.0, np.nan, 4.0]), 0.25, 0.25, None)
     assert list(parts.train) == [0, 1, 2, 4]
     assert whole(parts) == list(range(6))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_a_share_for_it_the_holdout_is_empty_and_every_row_is_learnt_from(seed: int) -> None:
+    groups = np.random.default_rng(seed).integers(0, 12, size=100)
+    for parts in (
+        at_random(100, 0.0, 0.2, seed),
+        by_class(groups, 0.0, 0.2, seed),
+        by_group(groups, 0.0, 0.2, seed),
+        by_time(np.arange(100.0), 0.0, 0.2, None),
+    ):
+        assert len(parts.holdout) == 0
+        assert whole(parts) == list(range(100))
+        assert 5 < len(parts.validation) < 40
+
+
+def test_times_that_are_all_missing_hold_nothing_out() -> None:
+    parts = by_time(np.full(5, np.nan), 0.2, 0.2, None)
+    assert list(parts.train) == list(range(5))

@@ -128,7 +128,7 @@ def test_the_report_says_what_goes_on_what_it_cost_and_what_it_rests_on() -> Non
         "  - compute: $0.25",
         "isolation: `sandboxed`",
         "looks at the holdout: 2",
-        "- version 2: accuracy was short",
+        "- plan 2: accuracy was short",
         "a fifth is the holdout",
         "goalkeeper run 'Predict species.'",
     ):

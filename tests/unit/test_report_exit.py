@@ -8,7 +8,7 @@ import pytest
 from given import ACCURACY, ERRORS, LATENCY, NOW, Story, clause, contract, endpoint, part, plan, step, survey
 
 from agent.contract import Contract
-from agent.documents import ClauseVerdict, RunReport, Status, Verdict
+from agent.documents import ClauseVerdict, Figures, RunReport, Status, Verdict
 from agent.observe import Observation
 from agent.report import clause_verdicts, compose, exit_code, words
 from agent.state import Decided
@@ -67,6 +67,7 @@ def reported(story: Story, *, status: Status = "done", code: int = 0, now: float
         by={"compute": 250_000, "tokens": 0},
         report="report.md",
         command="goalkeeper --home 'my home'",
+        drawn=Figures(),
     )
 
 
@@ -196,6 +197,12 @@ def test_what_is_kept_is_named_with_price_expiry_and_commands() -> None:
     assert (kept.id, kept.model, kept.usd_per_hour, kept.expires) == ("my shop", "v1", 0.5, "2026-01-01T00:01:00+00:00")
     assert kept.extend == "goalkeeper --home 'my home' extend 'my shop' --for 8h"
     assert kept.stop == "goalkeeper --home 'my home' stop 'my shop'"
+
+
+def test_every_server_of_what_is_kept_has_its_price() -> None:
+    story = Story(PLAIN, plan(step("keep", "extend_lease")), seen=survey(usd_per_hour=0.5))
+    story.ended("keep", KEPT | {"replicas": 4})
+    assert reported(story).resources.kept[0].usd_per_hour == 2.0
 
 
 def test_what_was_released_is_not_kept() -> None:

@@ -29,6 +29,7 @@ INPUTS = (
 CARD = Card(
     task="classification",
     label="churn",
+    answers="class",
     inputs=INPUTS,
     classes=("no", "yes"),
     positive="yes",
@@ -170,7 +171,7 @@ def test_the_answer_is_flat_in_the_order_of_the_classes() -> None:
 
 
 def test_a_regression_answers_with_numbers_and_without_probabilities() -> None:
-    card = CARD.model_copy(update={"task": "regression", "classes": (), "positive": None})
+    card = CARD.model_copy(update={"task": "regression", "answers": "number", "classes": (), "positive": None})
     assert output_names(card) == ("prediction",)
     assert response(card, [1.5, -2.0], None, frozenset(output_names(card))) == [
         {"name": "prediction", "datatype": "FP64", "shape": [2], "data": [1.5, -2.0]}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.backends.local.router_tally import FAILED, Tally, exposition
-from tools.backends.local.telemetry import summary
+from tools.latency import REFUSED
+from tools.latency import traffic as summary
 
 
 def latencies(tally: Tally, since: float) -> list[float]:
@@ -41,13 +42,15 @@ def test_old_samples_are_forgotten_and_the_span_says_so() -> None:
     assert tally.counts["ok"] == 25
 
 
-def test_a_refused_request_is_no_sample_of_the_version() -> None:
+def test_a_refused_request_is_counted_by_itself() -> None:
     tally = Tally()
-    tally.refused()
+    tally.refused(at=0.5)
     tally.failed(at=1.0)
     tally.answered(at=2.0, ms=3.0)
-    assert latencies(tally, 0.0) == [FAILED, 3.0]
+    assert latencies(tally, 0.0) == [REFUSED, FAILED, 3.0]
     assert tally.counts == {"ok": 1, "error": 1, "refused": 1}
+    seen = summary("v1", 0.0, 3.0, latencies(tally, 0.0), [1.0])
+    assert (seen.requests, seen.errors, seen.refused, seen.over) == (2, 1, 1, {"1.0": 1})
 
 
 def test_counts_over_a_threshold_are_exact_and_exclude_failures() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.brain.rules.fields import parse_clause, parse_duration, parse_flag, parse_money, parse_number
+from agent.brain.rules.grammar.fields import parse_clause, parse_duration, parse_flag, parse_money, parse_number
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,10 @@ def test_an_early_stage_beside_an_incumbent_gets_enough_traffic_through_its_shar
 def test_a_first_version_is_ramped_up_instead() -> None:
     wanted = part(LATENCY, strategy="canary", steps=(10, 50))
     rates = [s.rate_rps for s in rollout.stages(wanted, load_rps=1000.0, alone=True)]
-    assert rates == [100.0, 500.0, 1000.0]
+    full = rates[-1]
+    fewest = (WARM_UP + rollout.FEWEST) / rollout.SHORTEST_S
+    assert full * rollout.CALM_S >= rollout.needed(wanted)
+    assert rates == [max(full * 0.1, fewest), max(full * 0.5, fewest), full]
 
 
 def known(rows: int, columns: int, price: float | None = 0.36) -> Survey:

@@ -29,7 +29,8 @@ WORLD = World(
     good=Behaviour(p50_ms=5),
     bad=Behaviour(p50_ms=500, error_rate=0.1),
 )
-PREPARE: Json = {"source": "sklearn:x", "format": "bundled", "task": "classification", "label": None}
+TABLE: Json = {"name": "sklearn:x", "source": "sklearn:x", "format": "bundled"}
+PREPARE: Json = {"tables": [TABLE], "task": "classification", "label": None}
 TRAIN: Json = {
     "task": "classification",
     "label": "target",
@@ -200,3 +201,84 @@ def test_a_job_whose_arguments_are_wrong_names_every_fault(state: State) -> None
         check(state, spec)
     places = " ".join(caught.value.faults)
     assert all(word in places for word in ("train.family", "train.trials", "train.metric", "mounts.data"))
+
+
+TASKS: dict[str, Json] = {
+    "classification": {"family": "random_forest", "metric": "f1"},
+    "regression": {"family": "ridge", "metric": "rmse"},
+    "text-classification": {"family": "naive_bayes", "metric": "f1_macro"},
+    "image-classification": {"family": "mlp", "metric": "accuracy"},
+    "recommendation": {"family": "item_knn", "metric": "ndcg_at_10"},
+    "clustering": {"family": "kmeans", "metric": "silhouette"},
+    "forecasting": {"family": "exponential_smoothing", "metric": "smape", "horizon": 7},
+}
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_every_task_is_prepared_trained_measured_and_compared(task: str) -> None:
+    state = State(world=WORLD, seed=1)
+    label = None if task in ("clustering", "recommendation") else "target"
+    data = PrepareResult.model_validate(
+        done(state, JobSpec(program="prepare", args={**PREPARE, "task": task}, time_limit_s=1), "p").result
+    )
+    assert data.label == label
+    asked = {"task": task, "label": data.label, "roles": data.roles.model_dump(), "classes": list(data.classes)}
+    train = asked | TASKS[task] | {"trials": 5, "seconds": 100}
+    mounts = {"data": "jobs/p"}
+    done(state, JobSpec(program="train", args=train, mounts=mounts, time_limit_s=1), "t")
+    done(state, JobSpec(program="train", args=train | {"seed": 9, "trials": 1}, mounts=mounts, time_limit_s=1), "o")
+    against = [{"to": "baseline", "name": "constant"}, {"to": "incumbent", "name": "v1"}, {"to": "other", "name": "b"}]
+    metric = TASKS[task]["metric"]
+    more = {k: v for k, v in TASKS[task].items() if k == "horizon"}
+    spec = JobSpec(
+        program="evaluate",
+        args=asked | {"measures": [{"metric": metric}], "against": against} | more,
+        mounts=mounts | {"model": "jobs/t/model", "v1": "jobs/o/model", "b": "jobs/o/model"},
+        time_limit_s=1,
+    )
+    made = EvaluateResult.model_validate(done(state, spec, "e").result)
+    (measured,) = made.measured
+    assert (measured.metric, measured.value is not None) == (metric, True)
+    assert [(c.to, c.name, c.metric) for c in made.compared] == [(a["to"], a["name"], metric) for a in against]
+    for each in made.compared:
+        assert each.value == pytest.approx(measured.value, abs=0.2)
+        assert each.difference == pytest.approx(each.value - each.other)  # type: ignore[operator]
+        assert each.low <= each.difference <= each.high  # type: ignore[operator]
+    lines = state.objects["jobs/e"]["holdout_rows.csv"].decode().splitlines()
+    assert len(lines) == made.rows + 1
+    assert lines[0].startswith("row,label,prediction")
+
+
+def test_a_comparison_with_a_model_that_is_not_mounted_fails_for_that_cause(state: State) -> None:
+    trained(state)
+    args = {**EVALUATE, "against": [{"to": "incumbent", "name": "v1"}]}
+    mounts = {"data": "jobs/p", "model": "jobs/t/model"}
+    job = done(state, JobSpec(program="evaluate", args=args, mounts=mounts, time_limit_s=1), "e")
+    assert job.failure is not None
+    assert job.failure.cause == "data_missing"
+    assert "v1" in job.failure.message
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "roles"),
+    [
+        ("forecasting", {}, {"time": "date"}),
+        ("forecasting", {"time": "day", "group": "shop"}, {"time": "day", "group": "shop"}),
+        ("recommendation", {}, {"user": "user_id", "item": "item_id"}),
+        ("classification", {"split": {"by": "group", "column": "patient"}}, {"group": "patient"}),
+        ("classification", {}, {}),
+    ],
+)
+def test_columns_with_a_meaning_of_their_own_are_told(task: str, given: Json, roles: dict[str, str]) -> None:
+    spec = JobSpec(program="prepare", args={**PREPARE, **given, "task": task}, time_limit_s=1)
+    made = PrepareResult.model_validate(done(State(world=WORLD, seed=1), spec).result)
+    assert {k: v for k, v in made.roles.model_dump().items() if v is not None} == roles
+
+
+def test_joined_tables_say_what_joining_did_to_the_rows(state: State) -> None:
+    tables = [TABLE, {**TABLE, "name": "users.csv", "source": "/users.csv", "format": "csv", "role": "users"}]
+    joins = [{"left": "sklearn:x", "right": "users.csv", "on": ["user"], "how": "left"}]
+    spec = JobSpec(program="prepare", args={**PREPARE, "tables": tables, "joins": joins}, time_limit_s=1)
+    (joined,) = PrepareResult.model_validate(done(state, spec).result).joins
+    assert (joined.left, joined.right, joined.on, joined.unmatched) == ("sklearn:x", "users.csv", ("user",), 0)
+    assert joined.rows_before == joined.rows_after > 0

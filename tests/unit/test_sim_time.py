@@ -208,3 +208,82 @@ def test_the_log_counts_changes_only_and_the_snapshot_shows_what_is_left() -> No
     snapshot = sim.snapshot()
     assert [(j.id, j.phase) for j in snapshot.jobs] == [(job, "cancelled")]
     assert set(snapshot.objects) == {"models/m"}
+
+
+def shadowed(agreement: float = 0.9, difference: float | None = None, **bad: float) -> SimBackend:
+    """A second deployment in the shadow of the first, a minute under load."""
+    behaviour = Behaviour.model_validate({"p50_ms": 500, "agreement": agreement, "difference": difference, **bad})
+    sim = backend(WORLD.model_copy(update={"bad": behaviour}))
+    serve(sim, "v1", "v2")
+    sim.serving.split("e", weights={"v1": 100}, call="r/w/1")
+    sim.serving.mirror("e", version="v2", call="r/m/1")
+    sim.jobs.submit(spec=load(60), tags=tags("r/l/1"))
+    sim.advance(100)
+    return sim
+
+
+def test_a_shadow_answers_as_its_world_says_and_is_heard_by_nobody() -> None:
+    sim = shadowed(agreement=0.9, error_rate=0.2)
+    seen, copied = sim.telemetry.agreement("e", version="v2", since=0.0), traffic(sim, "v2")
+    assert (seen.compared + seen.unanswered, copied.requests) == (600, 600)
+    assert (seen.unanswered, seen.dropped, seen.difference) == (copied.errors, 0, None)
+    assert 0.85 < seen.agreed / seen.compared < 0.95
+    assert 80 < seen.unanswered < 160
+    assert copied.over["50.0"] == copied.requests - copied.errors
+    assert sim.jobs.poll("sim-job-1").result == {"sent": 600, "answered": 600, "failed": 0, "seconds": 60.0}
+    assert shadowed(agreement=0.9, error_rate=0.2).telemetry.agreement("e", version="v2", since=0.0) == seen
+
+
+def test_a_shadow_that_answers_with_numbers_tells_how_far_they_are_off() -> None:
+    assert shadowed(difference=0.25).telemetry.agreement("e", version="v2", since=0.0).difference == 0.25
+
+
+def test_a_shadow_changes_nothing_of_what_callers_measure() -> None:
+    alone = backend()
+    serve(alone, "v1", "v2")
+    alone.serving.split("e", weights={"v1": 100}, call="r/w/1")
+    alone.jobs.submit(spec=load(60), tags=tags("r/l/1"))
+    alone.advance(100)
+    assert traffic(alone, "v1") == traffic(shadowed(), "v1")
+
+
+def test_servers_that_are_added_answer_later_and_those_that_go_are_gone_at_once() -> None:
+    sim = backend()
+    serve(sim, "v1")
+
+    def scale(replicas: int) -> tuple[int, int, str]:
+        version = sim.serving.scale("e", version="v1", replicas=replicas, call="r/s/1").versions[0]
+        return version.replicas, version.ready, version.state
+
+    assert scale(3) == (3, 1, "ready")
+    sim.advance(WORLD.ready_s / 2)
+    assert scale(4) == (4, 1, "ready")
+    sim.advance(WORLD.ready_s / 2)
+    assert sim.serving.state("e").versions[0].ready == 3
+    assert scale(2) == (2, 2, "ready")
+    sim.advance(WORLD.ready_s)
+    assert scale(2) == (2, 2, "ready")
+    assert scale(0) == (0, 0, "ready")
+    assert scale(1) == (1, 0, "starting")
+    sim.advance(WORLD.ready_s)
+    assert scale(1) == (1, 1, "ready")
+    kinds = [e.kind for e in sim.effects if e.target == "e:v1"]
+    assert kinds == [
+        "serving.deploy",
+        "version.ready",
+        "serving.scale",
+        "serving.scale",
+        "version.scaled",
+        "serving.scale",
+        "serving.scale",
+        "serving.scale",
+        "version.ready",
+    ]
+
+
+def test_a_version_that_has_failed_starts_anew_when_it_is_scaled() -> None:
+    sim = backend(WORLD.model_copy(update={"good": Behaviour(p50_ms=5, starts=False)}))
+    serve(sim, "v1")
+    assert sim.serving.state("e").versions[0].state == "failed"
+    again = sim.serving.scale("e", version="v1", replicas=1, call="r/s/1").versions[0]
+    assert (again.state, again.replicas, again.ready) == ("starting", 1, 0)

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from tools.errors import Cause, Invalid
+from tools.language import tr
 from tools.ports import Failure
 from tools.record import Record
 
@@ -20,7 +21,7 @@ class Fault(Record):
     """What the caller can do."""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.problem}; {self.fix}"
+        return tr("{place}: {problem}; {fix}", place=tr(self.place), problem=self.problem, fix=self.fix)
 
 
 class BadInput(Invalid):
@@ -46,6 +47,6 @@ def near(name: str, names: Iterable[str]) -> str:
     known = {n.casefold(): n for n in names}
     close = [known[n] for n in difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.6)]
     if close:
-        return "did you mean " + " or ".join(repr(n) for n in close) + "?"
+        return tr("did you mean {names}?", names=tr(" or ").join(repr(n) for n in close))
     shown = ", ".join(repr(n) for n in list(known.values())[:12])
-    return f"the names are {shown}" + (" ..." if len(known) > 12 else "")
+    return tr("the names are {shown}", shown=shown) + (" ..." if len(known) > 12 else "")

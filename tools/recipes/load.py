@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import polars as pl
 
+from tools.language import tr
 from tools.recipes import parts
 from tools.recipes.card import Input
 from tools.recipes.faults import BadInput, Fault
@@ -54,7 +55,7 @@ async def _load(args: LoadArgs, features: pl.DataFrame, say: Say) -> LoadResult:
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=KEPT)
     model = f"{args.url.rstrip('/')}/v2/models/{quote(args.model, safe='')}"
     async with httpx.AsyncClient(timeout=ANSWER_S, limits=limits, trust_env=False) as client:
-        say("drawing requests from the validation part", 0.0)
+        say(tr("drawing requests from the validation part"), 0.0)
         bodies = draw(features, await _inputs(client, model), args)
         began = time.monotonic()
         tally = await _send(client, f"{model}/infer", bodies, args, say)
@@ -71,7 +72,9 @@ async def _inputs(client: httpx.AsyncClient, model: str) -> Sequence[Input]:
         )
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         fault = Fault(
-            place=model, problem=f"does not describe its inputs: {error}", fix="give traffic to a ready version"
+            place=model,
+            problem=tr("does not describe its inputs: {error}", error=error),
+            fix=tr("give traffic to a ready version"),
         )
         raise BadInput([fault], cause="network") from error
 
@@ -79,8 +82,13 @@ async def _inputs(client: httpx.AsyncClient, model: str) -> Sequence[Input]:
 def draw(features: pl.DataFrame, inputs: Sequence[Input], args: LoadArgs) -> list[bytes]:
     """Request bodies of rows drawn with the seed, with repetition. BadInput when a column is not in the data."""
     if missing := [one.name for one in inputs if one.name not in features.columns]:
-        fix = "send it to the model that was trained on these data"
-        raise BadInput([Fault(place=f"column {name!r}", problem="is not a feature here", fix=fix) for name in missing])
+        fix = tr("send it to the model that was trained on these data")
+        raise BadInput(
+            [
+                Fault(place=tr("column {name!r}", name=name), problem=tr("is not a feature here"), fix=fix)
+                for name in missing
+            ]
+        )
     values = parts.endpoint_columns(features, inputs)
     chance = random.Random(args.seed)
     count = min(DRAWN, max(1, round(args.rate_rps * args.seconds)))
@@ -106,7 +114,7 @@ async def _send(client: httpx.AsyncClient, url: str, bodies: Sequence[bytes], ar
             if now - told >= SAY_EVERY_S:
                 told = now
                 say(
-                    "sending requests",
+                    tr("sending requests"),
                     min(1.0, (now - began) / args.seconds),
                     answered=tally.answered,
                     failed=tally.failed,
@@ -138,8 +146,8 @@ async def _one(client: httpx.AsyncClient, url: str, body: bytes, tally: Tally, g
 def _on_loopback(url: str) -> None:
     parsed = urlsplit(url)
     if parsed.scheme != "http" or parsed.hostname not in ("127.0.0.1", "localhost", "::1"):
-        fix = "load is sent to this machine only: give an http URL on 127.0.0.1"
-        raise BadInput([Fault(place="url", problem=f"{url!r} is not on loopback", fix=fix)])
+        fix = tr("load is sent to this machine only: give an http URL on 127.0.0.1")
+        raise BadInput([Fault(place="url", problem=tr("{url!r} is not on loopback", url=url), fix=fix)])
 
 
 def main() -> int:

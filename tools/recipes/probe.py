@@ -1,4 +1,4 @@
-"""Looks at a source for `plan`: its header and a capped sample, with Polars alone. Bundled sets come from a table.
+"""Looks at one table for `plan`: a header and a capped sample, or what a folder holds. Bundled sets are listed.
 
 Run as `python -I -m tools.recipes.probe`: `ProbeArgs` as JSON on standard input, `Probe` on standard output.
 """
@@ -12,34 +12,30 @@ from typing import Literal
 import polars as pl
 from pydantic import ValidationError
 
-from tools.recipes import bundled, checks, profile
+from tools.language import speaking, tr
+from tools.recipes.data import bundled, checks, folders, probe_folders, roles
+from tools.recipes.data.probe_columns import column_of, label_of, likely, shown
+from tools.recipes.data.profile import class_order
+from tools.recipes.data.reading import FileFormat, Opened, parquet, parse, require
 from tools.recipes.faults import BadInput, Fault
-from tools.recipes.probe_records import Format, Probe, ProbeArgs, ProbedColumn, ProbedLabel
-from tools.recipes.reading import Opened, parquet, parse, require
-from tools.recipes.records import Task
+from tools.recipes.probe_records import Probe, ProbeArgs, ProbedColumn, ProbedLabel
+from tools.recipes.records import Format, PrepareArgs, Table
 
 SAMPLE_ROWS = 10_000
 SAMPLE_BYTES = 4 << 20
-_SHOWN_ROWS = 5
-_SHOWN_TEXT = 80
-_CLASSES_MOST = 20
-"""Distinct whole numbers up to which a label is rather a class than a quantity."""
-_ENDINGS: dict[str, Format] = {
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
-_LIKELY = ("target", "label", "class", "y", "outcome", "标签", "目标", "类别")
 
 
 def probe(args: ProbeArgs) -> Probe:
     """What the source shows. Never raises for a bad source: its faults are in the document."""
     kind = _format(args)
     try:
-        if kind == "bundled":
-            return _bundled(args)
+        match kind:
+            case "bundled":
+                return _bundled(args)
+            case "images":
+                return probe_folders.images(args)
+            case "folder":
+                return _folder(args)
         return _file(args, kind)
     except BadInput as error:
         cause: Literal["data_missing", "data_invalid"] = (
@@ -49,23 +45,30 @@ def probe(args: ProbeArgs) -> Probe:
 
 
 def _format(args: ProbeArgs) -> Format:
+    path = Path(args.source)
     if args.source.startswith(bundled.PREFIX):
         return "bundled"
-    return args.format or _ENDINGS.get(Path(args.source).suffix.lower(), "csv")
+    if path.is_dir() and args.format != "images":
+        return "images" if args.format is None and probe_folders.looks_like_images(path, args.task) else "folder"
+    return args.format or folders.FILES.get(path.suffix.lower(), "csv")
 
 
-def _file(args: ProbeArgs, kind: Literal["csv", "parquet", "jsonl"]) -> Probe:
+def _file(args: ProbeArgs, kind: FileFormat) -> Probe:
     path = Path(args.source)
     require(path)
+    opened, rows = _sampled(path, kind, args)
+    return _seen(args, kind, opened, size=path.stat().st_size, rows=rows)
+
+
+def _sampled(path: Path, kind: FileFormat, args: ProbeArgs) -> tuple[Opened, int]:
+    """The first rows of a file, and how many it has in all, counted or estimated."""
     size = path.stat().st_size
     if kind == "parquet":
         opened = parquet(path, SAMPLE_ROWS)
-        rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
-        return _seen(args, kind, opened, size=size, rows=rows)
+        return opened, int(pl.scan_parquet(path).select(pl.len()).collect().item())
     data = _head(path)
     opened = parse(data, kind, place=path.name, label=args.label)
-    rows = opened.frame.height if len(data) == size else round(opened.frame.height * size / max(len(data), 1))
-    return _seen(args, kind, opened, size=size, rows=rows)
+    return opened, opened.frame.height if len(data) == size else round(opened.frame.height * size / max(len(data), 1))
 
 
 def _head(path: Path) -> bytes:
@@ -80,10 +83,28 @@ def _head(path: Path) -> bytes:
     return data
 
 
-def _seen(args: ProbeArgs, kind: Literal["csv", "parquet", "jsonl"], opened: Opened, *, size: int, rows: int) -> Probe:
+def _folder(args: ProbeArgs) -> Probe:
+    """Text files by class, or tables: the first is sampled, and others are asked whether they have its columns."""
+    root = Path(args.source)
+    found = folders.contents(root)
+    if not found.tables:
+        return probe_folders.texts(args, found)
+    kind = folders.file_kind(root, found.tables)
+    opened, rows = _sampled(found.tables[0], kind, args)
+    sizes = [p.stat().st_size for p in found.tables]
+    faults = list(opened.faults)
+    for path in probe_folders.spread(found.tables[1:]) if kind != "jsonl" else ():
+        names = probe_folders.header_of(path, kind)
+        faults += folders.differences(root, found.tables[0], path, opened.frame.columns, names)
+    estimated = rows if len(sizes) == 1 else round(rows * sum(sizes) / max(sizes[0], 1))
+    sample = Opened(frame=opened.frame, faults=tuple(faults))
+    return _seen(args, "folder", sample, size=sum(sizes), rows=estimated)
+
+
+def _seen(args: ProbeArgs, kind: Format, opened: Opened, *, size: int, rows: int) -> Probe:
     frame = opened.frame.head(SAMPLE_ROWS)
     complete = frame.height == rows
-    label = _label(frame[args.label], args.task) if args.label in frame.columns and frame.height else None
+    label = label_of(frame[args.label], args.task) if args.label in frame.columns and frame.height else None
     faults = [*opened.faults, *_faults(frame, args, label, complete=complete)]
     return Probe(
         source=args.source,
@@ -92,63 +113,55 @@ def _seen(args: ProbeArgs, kind: Literal["csv", "parquet", "jsonl"], opened: Ope
         rows=rows,
         sampled=frame.height,
         complete=complete,
-        columns=tuple(_column(frame[name], label) for name in frame.columns),
-        sample=_shown(frame),
+        columns=tuple(column_of(frame[name], label) for name in frame.columns),
+        sample=shown(frame),
         label=label,
-        likely_label=None if args.label else _likely(frame.columns),
+        likely_label=None if args.label else likely(frame.columns),
         faults=tuple(faults),
         cause="data_invalid" if faults else None,
     )
 
 
 def _faults(frame: pl.DataFrame, args: ProbeArgs, label: ProbedLabel | None, *, complete: bool) -> list[Fault]:
-    found = checks.label_name_faults(frame.columns, args.label) if args.label is not None else []
-    found += checks.column_faults(frame, label=args.label or "", drop=args.drop_columns) if args.label else []
-    if label is not None:
-        found += checks.label_faults(frame[label.name], args.task or label.suggested_task, complete=complete)
+    whole = complete and not args.together and args.role != "holdout"
+    task = args.task or (label.suggested_task if label is not None else None)
+    found: list[Fault] = []
+    if args.label is not None or args.task in ("clustering", "recommendation"):
+        found = [] if args.together or args.label is None else checks.label_name_faults(frame.columns, args.label)
+        found += _column_faults(frame, args)
+    if label is not None and task is not None:
+        found += checks.label_faults(frame[label.name], task, complete=whole)
     elif frame.height == 0:
         found += checks.label_faults(pl.Series("label", [], dtype=pl.String), "classification", complete=True)
-    return found + (checks.split_faults(frame, args.split, complete=complete) if frame.height else [])
+    return found + (_split_faults(frame, args, complete=whole) if frame.height else [])
 
 
-def _label(column: pl.Series, asked: Task | None) -> ProbedLabel:
-    numbers = checks.label_numbers(column).drop_nulls()
-    names = checks.class_names(column)
-    given = names.drop_nulls()
-    numeric = len(given) > 0 and len(numbers) >= len(given) and column.dtype != pl.Boolean
-    whole = numeric and bool(numbers.is_finite().all()) and bool((numbers == numbers.round()).all())
-    few = given.n_unique() <= _CLASSES_MOST
-    suggested: Task = "regression" if numeric and not (whole and few) else "classification"
-    task = asked or suggested
-    classes = profile.class_order(names) if task == "classification" else ()
-    return ProbedLabel(
-        name=column.name,
-        kind=("integer" if whole else "number") if numeric else checks.kind_of(column.dtype) or "category",
-        missing=int(names.null_count()),
-        distinct=given.n_unique(),
-        classes=classes if len(classes) <= 1000 else (),
-        positive=profile.positive_class(names, classes),
-        suggested_task=suggested,
+def _column_faults(frame: pl.DataFrame, args: ProbeArgs) -> list[Fault]:
+    if not args.together:
+        return checks.column_faults(frame, label=args.label, drop=args.drop_columns, task=args.task)
+    drop = [name for name in args.drop_columns if name in frame.columns]
+    found = checks.column_faults(frame, label=args.label, drop=drop, task=args.task)
+    return [f for f in found if f.place != "columns"]
+
+
+def _split_faults(frame: pl.DataFrame, args: ProbeArgs, *, complete: bool) -> list[Fault]:
+    """A split that cannot be made, and columns that the task needs and that are not to be found."""
+    if args.together and args.split.column not in frame.columns:
+        return []
+    if args.task is None or args.together:
+        return checks.split_faults(frame, args.split, complete=complete)
+    asked = PrepareArgs(
+        tables=(Table(name=args.source, source=args.source, format="csv", role=args.role),),
+        task=args.task,
+        label=args.label,
+        time=args.time,
+        group=args.group,
+        split=args.split,
+        drop_columns=args.drop_columns,
     )
-
-
-def _column(column: pl.Series, label: ProbedLabel | None) -> ProbedColumn:
-    if label is not None and column.name == label.name:
-        return ProbedColumn(name=label.name, kind=label.kind, missing=label.missing, distinct=label.distinct)
-    kind = checks.kind_of(column.dtype)
-    missing = int((~checks.given(column)).sum())
-    distinct = column.drop_nulls().n_unique() if kind is not None else 0
-    return ProbedColumn(name=column.name, kind=kind, missing=missing, distinct=distinct)
-
-
-def _shown(frame: pl.DataFrame) -> tuple[tuple[str | None, ...], ...]:
-    rows = frame.head(_SHOWN_ROWS).rows()
-    return tuple(tuple(None if v is None else str(v)[:_SHOWN_TEXT] for v in row) for row in rows)
-
-
-def _likely(names: list[str]) -> str | None:
-    known = {name.strip().casefold(): name for name in reversed(names)}
-    return next((known[word] for word in _LIKELY if word in known), None)
+    found = roles.find(frame, asked, args.label)
+    split = roles.settled(asked, found).split
+    return list(dict.fromkeys([*checks.split_faults(frame, split, complete=complete), *found.faults]))
 
 
 def _bundled(args: ProbeArgs) -> Probe:
@@ -156,12 +169,12 @@ def _bundled(args: ProbeArgs) -> Probe:
     names = (*known.columns, bundled.LABEL)
     label = args.label or bundled.LABEL
     faults = checks.label_name_faults(names, label)
-    if args.task == "classification" and known.task == "regression":
-        fix = "ask for regression, or name another set"
-        faults.append(Fault(place=f"label {label!r}", problem="is a number, not a class", fix=fix))
-    if args.task == "regression" and known.task == "classification" and not _all_numbers(known.classes):
-        fix = "ask for classification, or name another set"
-        faults.append(Fault(place=f"label {label!r}", problem="is a class, not a number", fix=fix))
+    if args.task in checks.CLASSES and known.task == "regression":
+        fix = tr("ask for regression, or name another set")
+        faults.append(Fault(place=tr("label {label!r}", label=label), problem=tr("is a number, not a class"), fix=fix))
+    if args.task in checks.NUMBERS and known.task == "classification" and not _all_numbers(known.classes):
+        fix = tr("ask for classification, or name another set")
+        faults.append(Fault(place=tr("label {label!r}", label=label), problem=tr("is a class, not a number"), fix=fix))
     return Probe(
         source=args.source,
         format="bundled",
@@ -181,7 +194,7 @@ def _bundled_label(known: bundled.Bundled) -> ProbedLabel:
         kind="category" if known.classes else "number",
         missing=0,
         distinct=len(known.classes),
-        classes=profile.class_order(pl.Series(known.classes, dtype=pl.String)),
+        classes=class_order(pl.Series(known.classes, dtype=pl.String)),
         positive=known.positive,
         suggested_task=known.task,
     )
@@ -197,7 +210,8 @@ def main() -> int:
     except ValidationError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(probe(args).model_dump_json() + "\n")
+    with speaking("zh" if sys.argv[1:] == ["zh"] else "en"):
+        sys.stdout.write(probe(args).model_dump_json() + "\n")
     return 0
 
 

@@ -6,10 +6,8 @@ from typing import Literal
 
 from tools.recipes.card import Kind
 from tools.recipes.faults import Fault
-from tools.recipes.records import Split, Task
+from tools.recipes.records import Format, Role, Split, Task
 from tools.record import Record
-
-Format = Literal["csv", "parquet", "jsonl", "bundled"]
 
 
 class ProbeArgs(Record):
@@ -18,12 +16,17 @@ class ProbeArgs(Record):
     source: str
     """Absolute path, or `sklearn:NAME`."""
     format: Format | None = None
-    """None: by the prefix or the file's ending, else CSV."""
+    """None: by the prefix, the file's ending or what lies in the folder, else CSV."""
     label: str | None = None
     task: Task | None = None
     """None: faults are judged for the suggested task."""
     split: Split = Split()
     drop_columns: tuple[str, ...] = ()
+    time: str | None = None
+    group: str | None = None
+    role: Role = "train"
+    together: bool = False
+    """Other tables stand beside it: a column that is not here may be there, and few rows may be enough."""
 
 
 class ProbedColumn(Record):
@@ -57,7 +60,7 @@ class Probe(Record):
     format: Format
     bytes: int = 0
     rows: int = 0
-    """Rows of the source: counted when `complete` or the format says, else estimated."""
+    """Rows of the source: counted when `complete` or the format says, else estimated. Images and texts are rows."""
     sampled: int = 0
     """Rows that were looked at."""
     complete: bool = False

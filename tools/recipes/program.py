@@ -17,6 +17,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from tools.errors import Cause, Invalid, NotFound, Refused
+from tools.language import speaking, tr
 from tools.ports import Failure, Progress
 from tools.recipes.faults import BadInput, Fault
 from tools.recipes.records import Inputs
@@ -44,13 +45,21 @@ def run(argv: Sequence[str], work: Work) -> int:
     folder = Path(argv[0])
     try:
         inputs = Inputs.model_validate_json((folder / "inputs.json").read_bytes())
-        Path(inputs.out).mkdir(parents=True, exist_ok=True)
-        _leave(folder / "result.json", work(inputs, _speaker(folder / "progress.jsonl")))
-    except Exception as error:  # noqa: BLE001 - the process boundary: whatever it was becomes a typed failure
-        sys.stderr.write(str(error) + "\n" if isinstance(error, BadInput) else traceback.format_exc())
-        _leave(folder / "failure.json", failure_of(error))
-        return 1
+    except (OSError, ValidationError) as error:
+        return _failed(folder, error)
+    with speaking(inputs.language):
+        try:
+            Path(inputs.out).mkdir(parents=True, exist_ok=True)
+            _leave(folder / "result.json", work(inputs, _speaker(folder / "progress.jsonl")))
+        except Exception as error:  # noqa: BLE001 - the process boundary: whatever it was becomes a typed failure
+            return _failed(folder, error)
     return 0
+
+
+def _failed(folder: Path, error: Exception) -> int:
+    sys.stderr.write(str(error) + "\n" if isinstance(error, BadInput) else traceback.format_exc())
+    _leave(folder / "failure.json", failure_of(error))
+    return 1
 
 
 def failure_of(error: Exception) -> Failure:
@@ -59,21 +68,31 @@ def failure_of(error: Exception) -> Failure:
         return error.failure()
     if isinstance(error, ValidationError):
         faults = tuple(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
-        return Failure(cause="data_invalid", message="the program's arguments are wrong", faults=faults)
+        return Failure(cause="data_invalid", message=tr("the program's arguments are wrong"), faults=faults)
     return Failure(cause=_cause(error), message=f"{type(error).__name__}: {error}", evidence=_trace(error))
 
 
 def secret(inputs: Inputs, name: str) -> bytes:
     """The bytes of a secret of this job. BadInput when the job was not given it."""
     if name not in inputs.secrets:
-        raise BadInput([Fault(place=f"secret {name}", problem="was not given", fix="name it in the job's secrets")])
+        raise BadInput(
+            [
+                Fault(
+                    place=tr("secret {name}", name=name),
+                    problem=tr("was not given"),
+                    fix=tr("name it in the job's secrets"),
+                )
+            ]
+        )
     return Path(inputs.secrets[name]).read_bytes()
 
 
 def mount(inputs: Inputs, name: str) -> Path:
     """The folder mounted under a name. BadInput when the job was not given it."""
     if name not in inputs.mounts:
-        fault = Fault(place=f"mount {name}", problem="was not given", fix="name it in the job's mounts")
+        fault = Fault(
+            place=tr("mount {name}", name=name), problem=tr("was not given"), fix=tr("name it in the job's mounts")
+        )
         raise BadInput([fault], cause="data_missing")
     return Path(inputs.mounts[name])
 

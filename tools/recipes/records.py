@@ -11,10 +11,37 @@ from typing import Literal
 
 from pydantic import Field
 
+from tools.language import Language
 from tools.record import Json, Record
 
-Task = Literal["classification", "regression"]
-Family = Literal["logistic_regression", "linear_regression", "ridge", "lasso", "random_forest", "gradient_boosting"]
+Task = Literal[
+    "classification",
+    "regression",
+    "text-classification",
+    "image-classification",
+    "recommendation",
+    "clustering",
+    "forecasting",
+]
+Family = Literal[
+    "logistic_regression",
+    "linear_regression",
+    "ridge",
+    "lasso",
+    "random_forest",
+    "gradient_boosting",
+    "decision_tree",
+    "svm",
+    "knn",
+    "naive_bayes",
+    "mlp",
+    "kmeans",
+    "exponential_smoothing",
+    "item_knn",
+    "matrix_factorization",
+]
+Format = Literal["csv", "parquet", "jsonl", "bundled", "images", "folder"]
+Role = Literal["train", "holdout", "interactions", "items", "users", "unlabelled"]
 Cleaning = Literal["drop_missing", "drop_duplicates", "impute", "clip_outliers", "scale", "one_hot", "lowercase"]
 
 
@@ -30,6 +57,8 @@ class Inputs(Record):
     """Absolute paths that nothing this program starts may find: where the backend keeps every run's secrets."""
     out: str
     """Absolute path of the folder for results."""
+    language: Language = "en"
+    """What the program says to people, it says in this language."""
 
 
 class Split(Record):
@@ -44,13 +73,46 @@ class Split(Record):
     """Share of what is left after the holdout is taken."""
 
 
-class PrepareArgs(Record):
+class Table(Record):
+    """One data set as the goal names it."""
+
+    name: str
+    """The uri as the goal writes it: what joins refer to."""
     source: str
     """Absolute path, or `sklearn:NAME`."""
-    format: Literal["csv", "parquet", "jsonl", "bundled"]
+    format: Format
+    role: Role = "train"
+
+
+class JoinOn(Record):
+    """Two tables to be put together by equal values."""
+
+    left: str
+    """A table's name; what was joined to it before comes along."""
+    right: str
+    on: tuple[str, ...] = Field(min_length=1)
+    how: Literal["inner", "left"] = "inner"
+
+
+class Columns(Record):
+    """Columns with a meaning of their own, by their name in the prepared table; None where there is none."""
+
+    time: str | None = None
+    group: str | None = None
+    """What a row belongs to: the series of a forecast, the group that must not be split."""
+    user: str | None = None
+    item: str | None = None
+
+
+class PrepareArgs(Record):
+    tables: tuple[Table, ...] = Field(min_length=1)
+    """The one the rows come from first. A table of role `holdout` is the holdout, whole."""
+    joins: tuple[JoinOn, ...] = ()
     task: Task
     label: str | None
-    """None only for a bundled set, whose label is named `target`."""
+    """None for a bundled set, whose label is named `target`, and where nothing is labelled."""
+    time: str | None = None
+    group: str | None = None
     split: Split = Split()
     clean: tuple[Cleaning, ...] = ()
     drop_columns: tuple[str, ...] = ()
@@ -61,13 +123,30 @@ class Column(Record):
     """A feature as the source has it."""
 
     name: str
-    kind: Literal["number", "integer", "category", "boolean", "time"]
+    kind: Literal["number", "integer", "category", "boolean", "time", "text", "image"]
     missing: int
     distinct: int
 
 
+class Joined(Record):
+    """What a join did to the rows."""
+
+    left: str
+    right: str
+    on: tuple[str, ...]
+    rows_before: int
+    rows_after: int
+    unmatched: int
+    """Rows of the left table without a partner."""
+    repeated: int
+    """Rows that stand more than once because the key is not unique on the right."""
+
+
 class PrepareResult(Record):
-    label: str
+    label: str | None
+    """None where nothing is labelled."""
+    roles: Columns = Columns()
+    joins: tuple[Joined, ...] = ()
     columns: tuple[Column, ...]
     """The features, in the order of the source."""
     rows: int
@@ -89,19 +168,32 @@ class PrepareResult(Record):
     """sha256 of `source`, `train`, `validation`, `holdout`, `split`."""
 
 
+LOOKS = 3
+"""How often a holdout may be opened: from the second time on, the error that is allowed is shared among so many."""
+
+
 class Measure(Record):
     """One number to compute from labels and predictions."""
 
     metric: str
+    """A canonical name, or `custom:NAME` with a formula of that name."""
     of: str | None = None
     """The class, for a per-class metric."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Level of the one-sided bounds."""
 
+    @property
+    def strict(self) -> float:
+        """Their level where the same holdout has been opened before."""
+        return 1.0 - (1.0 - self.confidence) / LOOKS
+
 
 class TrainArgs(Record):
     task: Task
-    label: str
+    label: str | None
+    roles: Columns = Columns()
+    horizon: int | None = Field(default=None, ge=1)
+    """Forecasting: how many steps ahead; None: a season, at most a third of what the validation part has."""
     classes: tuple[str, ...] = ()
     positive: str | None = None
     family: Family
@@ -131,12 +223,17 @@ class Measured(Record):
     bound_low: float | None = None
     bound_high: float | None = None
     """One-sided bounds at the measure's confidence."""
+    strict_low: float | None = None
+    strict_high: float | None = None
+    """The same at the level for a holdout that has been opened before."""
 
 
 class TrainResult(Record):
     family: str
     params: Json
     trials: int
+    pruned: int = 0
+    """Trials that ended early, on a share of the training rows."""
     value: float | None
     """The objective metric on validation, of the best trial."""
     baseline: float | None
@@ -152,9 +249,72 @@ class TrainResult(Record):
     seconds: float
 
 
+class Against(Record):
+    """What the model under test is compared with, on the same rows."""
+
+    to: Literal["baseline", "incumbent", "other"]
+    """`baseline`: the constant predictor, the most popular items, the seasonal naive forecast."""
+    name: str
+    """What it is called; the model lies under the mount of that name, a baseline has none."""
+
+
+class Limits(Record):
+    """How sure a number is; None where nothing can be said."""
+
+    low: float | None = None
+    high: float | None = None
+    """Two-sided 95 % interval."""
+    bound_low: float | None = None
+    bound_high: float | None = None
+    """One-sided bounds at the measure's confidence."""
+    strict_low: float | None = None
+    strict_high: float | None = None
+    """The same at the level for a holdout that has been opened before."""
+
+
+class Compared(Record):
+    """The difference between two models on the same rows, by a paired bootstrap."""
+
+    metric: str
+    of: str | None = None
+    to: Literal["baseline", "incumbent", "other"]
+    name: str
+    value: float | None
+    """Of the model under test."""
+    other: float | None
+    difference: float | None
+    """value - other, in the metric's own unit."""
+    low: float | None = None
+    high: float | None = None
+    """Two-sided 95 % interval of the difference."""
+    bound_low: float | None = None
+    bound_high: float | None = None
+    """One-sided bounds of the difference at the measure's confidence."""
+    strict_low: float | None = None
+    strict_high: float | None = None
+    """The same at the level for a holdout that has been opened before."""
+    share: Limits = Limits()
+    """Of the difference as a share of the other's size, both resampled."""
+    p_value: float | None = None
+    """Two-sided: how often a difference this large comes from resampling alone."""
+
+
+SEEN_ROWS = "seen.txt"
+"""Beside the parts of prepared data: salted hashes of the rows that a model may be trained on."""
+SEEN = ".seen"
+"""The mount `NAME.seen` holds them for the model under `NAME`."""
+UNDER_TEST = "model"
+"""What the model under test is called among those that existed before."""
+
+
 class EvaluateArgs(Record):
     task: Task
-    label: str
+    label: str | None
+    roles: Columns = Columns()
+    horizon: int | None = Field(default=None, ge=1)
+    against: tuple[Against, ...] = ()
+    formulas: Mapping[str, str] = {}
+    """Formulas of `custom:` metrics, by name without the prefix."""
     classes: tuple[str, ...] = ()
     positive: str | None = None
     measures: tuple[Measure, ...]
@@ -163,12 +323,20 @@ class EvaluateArgs(Record):
     folder: str | None = None
     hide: tuple[str, ...] = ()
     """Absolute paths that `predict` must not find: the source of the data."""
+    existing: tuple[str, ...] = ()
+    """Models, by their mount, that were there before these data were parted: what they were trained on may be kept
+    under the mount `NAME.seen`."""
     seed: int = 0
     resamples: int = Field(default=1000, ge=100)
 
 
 class EvaluateResult(Record):
     measured: tuple[Measured, ...]
+    seen_rows: Mapping[str, int] = {}
+    """Rows of this holdout that a model which existed before was trained on, by mount; none where that is not known."""
+    confined: bool = True
+    """Whatever predicted could find neither the labels nor the key."""
+    compared: tuple[Compared, ...] = ()
     rows: int
     dropped: int = 0
     digests: Mapping[str, str]
@@ -184,7 +352,7 @@ class LoadArgs(Record):
     """The endpoint's base URL: loopback."""
     model: str
     """The name in the Open Inference Protocol path."""
-    label: str
+    label: str | None
     rate_rps: float = Field(gt=0)
     seconds: float = Field(gt=0)
     seed: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
+from tools.language import tr
 from tools.recipes.faults import BadInput, Fault
 
 
@@ -19,6 +20,6 @@ def unseal(sealed: bytes, private: bytes) -> bytes:
         return bytes(SealedBox(PrivateKey(private)).decrypt(sealed))
     except CryptoError as error:
         fault = Fault(
-            place="holdout", problem="does not open with this key", fix="evaluate in the run that prepared it"
+            place="holdout", problem=tr("does not open with this key"), fix=tr("evaluate in the run that prepared it")
         )
         raise BadInput([fault]) from error

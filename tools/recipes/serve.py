@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tools.errors import Invalid
-from tools.recipes.model import Model, load
+from tools.recipes.models.model import Model, load
 from tools.recipes.serve_protocol import (
     BadRequestError,
     columns,
@@ -41,7 +42,7 @@ from tools.recipes.serve_protocol import (
 
 BODY_MOST = 8 * 1024 * 1024
 INLINE_ROWS = 64
-"""Up to this many rows are predicted in the loop itself: a thread would cost more than it saves."""
+"""Up to this many rows are predicted in the loop itself: a thread would cost more than it saves. No picture is."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -53,6 +54,7 @@ class Service:
         self._name = name
         self._version = version
         self._outputs = output_names(model.metadata)
+        self._inline = 0 if any(i.kind == "image" for i in model.metadata.inputs) else INLINE_ROWS
         self._one_at_a_time = asyncio.Lock()
         self._counts = {"ok": 0, "refused": 0, "failed": 0}
         self._seconds = 0.0
@@ -73,9 +75,10 @@ class Service:
         except (HTTPException, ClientDisconnect):
             self._counts["refused"] += 1
             raise
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - one that goes on makes the server close, and the next request is lost
             self._counts["failed"] += 1
-            raise
+            traceback.print_exc()
+            return await _failure(request, error)
         self._counts["ok"] += 1
         self._seconds += time.perf_counter() - began
         return Response(content, media_type="application/json")
@@ -113,7 +116,7 @@ class Service:
         asked = parse(body)
         only = wanted(asked, self._outputs)
         rows = columns(asked, self._model.metadata.inputs)
-        if len(next(iter(rows.values()), ())) <= INLINE_ROWS:
+        if len(next(iter(rows.values()), ())) <= self._inline:
             predictions, probabilities = self._model.predict_rows(rows)
         else:
             async with self._one_at_a_time:

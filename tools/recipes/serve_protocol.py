@@ -81,9 +81,9 @@ def response(
 ) -> list[Json]:
     """The output tensors. ValueError for a number that is not finite: the model's fault, not the request's."""
     rows = len(predictions)
-    classify = card.task == "classification"
-    values = [str(value) for value in predictions] if classify else [_finite(value) for value in predictions]
-    tensors: list[Json] = [_tensor("prediction", "BYTES" if classify else "FP64", [rows], values)]
+    numbers = card.answers == "number"
+    values = [_finite(value) for value in predictions] if numbers else [str(value) for value in predictions]
+    tensors: list[Json] = [_tensor("prediction", "FP64" if numbers else "BYTES", [rows], values)]
     if probabilities is not None:
         flat = [_finite(value) for row in probabilities for value in row]
         tensors.append(_tensor("probability", "FP64", [rows, len(card.classes)], flat))
@@ -92,8 +92,8 @@ def response(
 
 def metadata(card: Card, *, name: str, version: str, digest: str) -> Json:
     """`/v2/models/NAME`: inputs in the model's order, outputs, and in `parameters` the order of the classes."""
-    outputs = [_described("prediction", "BYTES" if card.classes else "FP64", [-1])]
-    if card.classes:
+    outputs = [_described("prediction", "FP64" if card.answers == "number" else "BYTES", [-1])]
+    if card.answers == "class":
         outputs.append(_described("probability", "FP64", [-1, len(card.classes)]))
     return {
         "name": name,
@@ -105,6 +105,7 @@ def metadata(card: Card, *, name: str, version: str, digest: str) -> Json:
             "classes": list(card.classes),
             "positive": card.positive,
             "task": card.task,
+            "answers": card.answers,
             "label": card.label,
             "family": card.family,
             "digest": digest,
@@ -113,7 +114,7 @@ def metadata(card: Card, *, name: str, version: str, digest: str) -> Json:
 
 
 def output_names(card: Card) -> tuple[str, ...]:
-    return ("prediction", "probability") if card.classes else ("prediction",)
+    return ("prediction", "probability") if card.answers == "class" else ("prediction",)
 
 
 def probe(inputs: Sequence[Input]) -> Columns:

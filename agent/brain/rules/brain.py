@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agent.brain.rules.honoured import unsupported
-from agent.brain.rules.propose import propose
-from agent.brain.rules.understand import Rules as Grammar
+from agent.brain.rules.grammar.understand import Rules as Grammar
+from agent.brain.rules.planning.honoured import unsupported
+from agent.brain.rules.planning.propose import propose
 
 
 class Rules(Grammar):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("goals", "Plan a goal, ask where needed, carry it out and report."),
     "plan": ("goals", "Show contract, plan, cost and approvals. Has no effect."),
+    "ci": ("ci", "Run goal files headless: JUnit XML, summary, worst exit code."),
     "runs": ("history", "List the runs, newest first."),
     "show": ("history", "Show one run: contract, plan, verdicts, cost."),
     "events": ("history", "Show the journal of a run."),
@@ -34,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("decisions", "Go on with a run that was interrupted or waits."),
     "extend": ("standing", "Let an endpoint that was kept live longer."),
     "stop": ("standing", "End an endpoint that was kept."),
+    "rollback": ("standing", "Give an endpoint back to a version it had before."),
+    "scale": ("standing", "Set the number of an endpoint's servers."),
     "sweep": ("upkeep", "List what runs left behind and nobody needs."),
     "doctor": ("upkeep", "Check what is configured, reachable and missing."),
     "completion": ("completion", "Print the completion script of a shell."),

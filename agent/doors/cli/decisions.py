@@ -8,6 +8,7 @@ from agent.doors.cli.goals import follow
 from agent.doors.cli.options import shared
 from agent.doors.cli.perform import Door, perform
 from agent.wording import clean
+from tools.language import language_of
 from tools.record import Record
 
 
@@ -80,5 +81,6 @@ def resume(run: str) -> int:
 
 def _resume(door: Door, run: str) -> int:
     with door.session() as session:
-        door.run = session.view(run).id
+        seen = session.view(run)
+        door.run, door.language = seen.id, language_of(seen.goal)
         return follow(door, session, door.run, fresh=False)

@@ -18,6 +18,7 @@ from agent.doors.paper import Watch, paper_for, watch_for
 from agent.doors.service import Service
 from agent.errors import ExitCode, Fault, InvalidRequest
 from agent.prospect import Request
+from tools.language import language_of, speaking, tr
 
 _CODES: dict[FeasibilityVerdict, ExitCode] = {
     "feasible": 0,
@@ -50,6 +51,7 @@ def plan(goal: str) -> int:
 
 def _plan(door: Door, goal: str) -> int:
     asked = request(goal, door)
+    door.language = language_of(asked.text)
     with door.session(still=True) as session:
         document = session.plan(asked)
     if door.json:
@@ -61,6 +63,7 @@ def _plan(door: Door, goal: str) -> int:
 
 def _run(door: Door, goal: str) -> int:
     asked = request(goal, door)
+    door.language = language_of(asked.text)
     with door.session() as session:
         door.run = session.start(asked)
         return follow(door, session, door.run, fresh=True)
@@ -81,6 +84,7 @@ def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
         watch.see(view)
 
     document = session.drive(run, watch=see, ask=_asker(door, watch))
+    door.language = language_of(document.goal.text)
     watch.stop()
     if not introduced:
         paper_for(door.err).plan(document)
@@ -105,7 +109,8 @@ def _waiting(door: Door, session: Service, run: str, waits: bool) -> None:
         return
     for pending in session.view(run).pending:
         asked = shell_command(door.settings, "approve", run, pending.id)
-        door.note(f"Waits for a person: {asked}   (or deny)")
+        with speaking(door.language):
+            door.note(tr("Waits for a person: {asked}   (or deny)", asked=asked))
 
 
 def request(goal: str, door: Door) -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from agent.documents import Event, RunDocument
 from agent.doors.cli.options import shared
 from agent.doors.cli.perform import Door, perform
 from agent.doors.paper import Grid
+from agent.pages import page
 from agent.wording import clean, moment, money, outside
 from tools.record import Record
 
@@ -32,6 +34,7 @@ class Report(Record):
 
     run: str
     path: str | None
+    page: str | None
     markdown: str
 
 
@@ -113,25 +116,31 @@ def _events(door: Door, run: str, after: int, follow: bool) -> int:
 @shared(brief=True)
 @click.command()
 @click.argument("run")
-def report(run: str) -> int:
+@click.option("--html", "as_page", is_flag=True, help="Print it as one HTML page to pass on.")
+def report(run: str, as_page: bool) -> int:
     """Print the report of RUN as Markdown."""
-    return perform(lambda door: _report(door, run))
+    return perform(lambda door: _report(door, run, as_page))
 
 
-def _report(door: Door, run: str) -> int:
+def _report(door: Door, run: str, as_page: bool) -> int:
     with door.session() as session:
         document = session.show(run)
-    text = _written(document)
+    if as_page and door.json:
+        raise click.UsageError("--html prints a page; with --json the document holds its path")
+    if as_page:
+        door.out.document(_written(document, document.run.page, page.render).rstrip("\n"))
+        return 0
+    text = _written(document, document.run.report, markdown.render)
     if door.json:
-        door.document(Report(run=document.run.id, path=document.run.report, markdown=text))
+        told = Report(run=document.run.id, path=document.run.report, page=document.run.page, markdown=text)
+        door.document(told)
     else:
         door.out.document(text.rstrip("\n"))
     return 0
 
 
-def _written(document: RunDocument) -> str:
+def _written(document: RunDocument, path: str | None, render: Callable[[RunDocument], str]) -> str:
     """The report as it was written when the run ended; of a run under way, as it would be now."""
-    path = document.run.report
     if path is not None and document.run.status in _OVER and Path(path).is_file():
         return Path(path).read_text(encoding="utf-8")
-    return markdown.render(document)
+    return render(document)

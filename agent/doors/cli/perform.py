@@ -22,6 +22,7 @@ from agent.errors import Fault, GoalkeeperError, InvalidRequest
 from agent.settings import Settings, from_process
 from agent.wording import clean
 from tools.errors import ToolError
+from tools.language import Language, speaking, tr
 from tools.record import Record
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Door:
     err: Outlet
     run: str | None = None
     """The run under way, for whoever interrupts."""
+    language: Language = "en"
+    """Of the goal, as soon as it is known."""
     stop: Callable[[], None] = field(default=lambda: None)
     """Ends what is being drawn."""
 
@@ -111,14 +114,14 @@ def _real(settings: Settings) -> Service:
 
 def shell_command(settings: Settings, *arguments: str) -> str:
     """What to paste into a shell, in this folder, to have this done with the same state."""
-    words = [*_program(), *arguments]
+    words = [*program(), *arguments]
     for name, value in (("home", str(settings.home)), ("backend", settings.backend)):
         if settings.origins.get(name) == f"--{name}":
             words += [f"--{name}", value]
     return shlex.join(words)
 
 
-def _program() -> list[str]:
+def program() -> list[str]:
     """How this very installation is started from a shell."""
     beside = Path(sys.executable).with_name("goalkeeper")
     if not beside.exists():
@@ -137,7 +140,10 @@ def _interrupted(door: Door | None, *, as_json: bool) -> int:
             as_json=as_json,
         )
     command = shell_command(door.settings, "resume", run)
-    message = f"interrupted. Run {run} is resumable; its jobs go on.\nGo on with: {command}"
+    with speaking(door.language):
+        message = tr(
+            "interrupted. Run {run} is resumable; its jobs go on.\nGo on with: {command}", run=run, command=command
+        )
     problem = Problem(kind="interrupted", message=message, exit_code=130, run=run, resume=command)
     return _tell(problem, as_json=as_json)
 
@@ -153,9 +159,9 @@ def _failed(door: Door | None, error: Exception, *, as_json: bool) -> int:
     run = door.run if door is not None else None
     resume = shell_command(door.settings, "resume", run) if door is not None and run is not None else None
     kind = type(error).__name__ if isinstance(error, GoalkeeperError) else "Broken"
-    return _tell(
-        Problem(kind=kind, message=message, exit_code=code, faults=faults, run=run, resume=resume), as_json=as_json
-    )
+    problem = Problem(kind=kind, message=message, exit_code=code, faults=faults, run=run, resume=resume)
+    with speaking(door.language if door is not None else "en"):
+        return _tell(problem, as_json=as_json)
 
 
 def _tell(problem: Problem, *, as_json: bool) -> int:
@@ -168,9 +174,11 @@ def _tell(problem: Problem, *, as_json: bool) -> int:
 
 def _lines(problem: Problem) -> list[str]:
     if len(problem.faults) > 1:
-        return [f"goalkeeper: {len(problem.faults)} faults"] + [f"  {clean(str(fault))}" for fault in problem.faults]
+        return [tr("goalkeeper: {n} faults", n=len(problem.faults))] + [
+            f"  {clean(str(fault))}" for fault in problem.faults
+        ]
     lines = [clean(line) for line in problem.message.splitlines() if clean(line)]
     lines[:1] = [f"goalkeeper: {lines[0]}" if lines else "goalkeeper: failed"]
     if problem.resume is not None and problem.kind != "interrupted":
-        lines.append(f"Go on with: {problem.resume}")
+        lines.append(tr("Go on with: {command}", command=problem.resume))
     return lines

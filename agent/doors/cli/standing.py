@@ -1,4 +1,4 @@
-"""`extend` and `stop`: what a person decides about an endpoint that a run left standing."""
+"""`extend`, `stop`, `rollback`, `scale`: what a person decides about an endpoint that a run left standing."""
 
 from __future__ import annotations
 
@@ -26,6 +26,36 @@ def extend(endpoint: str, span: str) -> int:
 def stop(endpoint: str) -> int:
     """End ENDPOINT and every version behind it. A run of its own, with its own record; exit code as for `run`."""
     return perform(lambda door: _stop(door, endpoint))
+
+
+@shared()
+@click.command()
+@click.argument("endpoint")
+@click.option("--to", metavar="VERSION", default=None, help="Without it: the version it was left with before.")
+def rollback(endpoint: str, to: str | None) -> int:
+    """Give all traffic of ENDPOINT back to an earlier version, deployed again if it is gone. Exit code as for `run`."""
+    return perform(lambda door: _rollback(door, endpoint, to))
+
+
+@shared()
+@click.command()
+@click.argument("endpoint")
+@click.argument("replicas", type=click.IntRange(min=0), metavar="N")
+def scale(endpoint: str, replicas: int) -> int:
+    """Set the number of servers of ENDPOINT to N. A run of its own, with its own record; exit code as for `run`."""
+    return perform(lambda door: _scale(door, endpoint, replicas))
+
+
+def _rollback(door: Door, endpoint: str, to: str | None) -> int:
+    with door.session() as session:
+        door.run = session.rollback(endpoint, to=to, accept=door.settings.accept)
+        return follow(door, session, door.run, fresh=False)
+
+
+def _scale(door: Door, endpoint: str, replicas: int) -> int:
+    with door.session() as session:
+        door.run = session.scale(endpoint, replicas=replicas, accept=door.settings.accept)
+        return follow(door, session, door.run, fresh=False)
 
 
 def _extend(door: Door, endpoint: str, span: str) -> int:

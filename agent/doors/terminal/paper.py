@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from rich.cells import cell_len
@@ -15,9 +15,11 @@ from agent.contract import Contract, Part
 from agent.documents import ClauseVerdict, Kept, PlanDocument, RunDocument, RunView
 from agent.doors.outlet import Outlet
 from agent.doors.paper import Grid
+from agent.doors.terminal import charts
 from agent.doors.terminal.steps import plan_table, steps_table
 from agent.doors.terminal.style import console, word
 from agent.wording import (
+    budget,
     clean,
     demand,
     duration,
@@ -28,11 +30,13 @@ from agent.wording import (
     money,
     number,
     outside,
-    plural,
     rollout,
     span,
+    spent,
+    wanted,
     work,
 )
+from tools.language import language_of, plural, speaking, tr
 
 _ROOMY = 96
 """Columns from which a plan also names its tools."""
@@ -47,15 +51,18 @@ class TerminalPaper:
         self._console = console(stream)
 
     def plan(self, document: PlanDocument) -> None:
-        for block in plan_blocks(document, tools=self._console.width >= _ROOMY):
-            self._block(block)
+        with speaking(language_of(document.goal.text)):
+            for block in plan_blocks(document, tools=self._console.width >= _ROOMY):
+                self._block(block)
 
     def report(self, document: RunDocument) -> None:
-        for block in report_blocks(document):
-            self._block(block)
+        with speaking(language_of(document.goal.text)):
+            for block in report_blocks(document):
+                self._block(block)
 
     def view(self, view: RunView) -> None:
-        self._block(steps_table(view, limit=None))
+        with speaking(language_of(view.goal)):
+            self._block(steps_table(view, limit=None))
 
     def grid(self, grid: Grid) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -99,13 +106,13 @@ def _pairs(rows: Iterable[tuple[str, RenderableType]]) -> Table:
 
 def plan_blocks(document: PlanDocument, *, tools: bool) -> Iterator[RenderableType]:
     """Contract, plan, approvals and verdict, with a blank line between them; `tools` where there is room for them."""
-    yield _pairs([("Goal", Text(clean(document.goal.text), style="bold"))])
+    yield _pairs([(tr("Goal"), Text(clean(document.goal.text), style="bold"))])
     if document.contract is not None:
         yield Text()
         yield _pairs(_contract(document.contract))
     if document.plan.steps:
         yield Text()
-        yield _pairs([("Plan", _estimate(document))])
+        yield _pairs([(tr("Plan"), _estimate(document))])
         yield Padding(plan_table(document.plan.steps, tools=tools), (0, 0, 0, 2))
     yield Text()
     yield _pairs(_verdict(document))
@@ -115,27 +122,29 @@ def _estimate(document: PlanDocument) -> Text:
     estimate = document.estimate
     text = Text(f"{span(estimate.seconds, 'seconds')}, {span(estimate.usd, 'usd')}")
     if document.plan.version > 1:
-        text.append(f"  version {document.plan.version}", style="dim")
+        text.append("  " + tr("version {n}", n=document.plan.version), style="dim")
     return text
 
 
 def _contract(contract: Contract) -> Iterator[tuple[str, RenderableType]]:
     for part in contract.parts:
-        yield ("Part" if len(contract.parts) == 1 else clean(part.name)), Text(outside(work(part)))
+        yield (tr("Part") if len(contract.parts) == 1 else clean(part.name)), Text(outside(work(part)))
         yield from _part(part)
     if contract.budget_usd is not None:
-        per = f" a {contract.budget_per}" if contract.budget_per not in (None, "goal") else ""
-        yield "Budget", Text(money(contract.budget_usd) + per)
+        yield tr("Budget"), Text(budget(contract))
     if contract.deadline_s is not None:
-        yield "Deadline", Text(duration(contract.deadline_s))
+        yield tr("Deadline"), Text(duration(contract.deadline_s))
     if contract.environment is not None:
-        yield "Where", Text(contract.environment)
+        yield tr("Where"), Text(tr(contract.environment))
     if contract.constraints:
-        yield "Ruled out", Text(", ".join(c.removeprefix("no_").replace("_", " ") for c in contract.constraints))
+        yield (
+            tr("Ruled out"),
+            Text(", ".join(tr(c.removeprefix("no_").replace("_", " ")) for c in contract.constraints)),
+        )
     for index, remark in enumerate(contract.assumptions):
-        yield ("Assumed" if index == 0 else ""), Text(outside(remark.text))
+        yield (tr("Assumed") if index == 0 else ""), Text(outside(remark.text))
     for index, remark in enumerate(contract.questions):
-        yield ("Open" if index == 0 else ""), Text.assemble(("? ", "bold yellow"), outside(remark.text))
+        yield (tr("Open") if index == 0 else ""), Text.assemble(("? ", "bold yellow"), outside(remark.text))
 
 
 def _part(part: Part) -> Iterator[tuple[str, RenderableType]]:
@@ -143,26 +152,26 @@ def _part(part: Part) -> Iterator[tuple[str, RenderableType]]:
         line = Text(demand(clause))
         line.append(f"  {measured_where(clause)}", style="dim")
         if clause.abort:
-            line.append(", else roll back", style="dim")
-        yield ("Demands" if index == 0 else ""), line
+            line.append(tr(", else roll back"), style="dim")
+        yield (tr("Demands") if index == 0 else ""), line
     if part.objective is not None:
-        yield "Wants", Text(f"{part.objective.metric} as {part.objective.direction} as possible")
+        yield tr("Wants"), Text(wanted(part.objective))
     if part.models:
-        yield "Models", Text(", ".join(map(clean, part.models)))
+        yield tr("Models"), Text(", ".join(map(clean, part.models)))
     if part.rollout.strategy != "none":
-        yield "Rollout", Text(rollout(part.rollout))
+        yield tr("Rollout"), Text(rollout(part.rollout))
 
 
 def _verdict(document: PlanDocument) -> Iterator[tuple[str, RenderableType]]:
     for index, approval in enumerate(document.approvals):
         line = Text.assemble((clean(approval.step), "bold"), f"  {outside(approval.reason)}")
         line.append(f"  {', '.join(approval.policies)}", style="dim")
-        yield ("Will ask" if index == 0 else ""), line
-    yield "Verdict", word(document.feasibility.verdict)
+        yield (tr("Will ask") if index == 0 else ""), line
+    yield tr("Verdict"), word(document.feasibility.verdict)
     for index, reason in enumerate(document.feasibility.reasons):
-        yield ("Because" if index == 0 else ""), Text(outside(reason))
+        yield (tr("Because") if index == 0 else ""), Text(outside(reason))
     for index, other in enumerate(document.feasibility.alternatives):
-        yield ("Instead" if index == 0 else ""), Text(outside(other))
+        yield (tr("Instead") if index == 0 else ""), Text(outside(other))
 
 
 def report_blocks(document: RunDocument) -> Iterator[RenderableType]:
@@ -171,41 +180,42 @@ def report_blocks(document: RunDocument) -> Iterator[RenderableType]:
     name, why = headline(document)
     head = Text.assemble(word(name), "  ", outside(why))
     yield head
-    yield Text(f"run {clean(run.id)}, {duration(run.seconds)}, {_money(document)}", style="dim")
+    limit = document.contract.budget_usd if document.contract is not None else None
+    told = (
+        tr("run {run}", run=clean(run.id)),
+        duration(run.seconds),
+        tr("{usd} spent", usd=spent(run.spent.usd, limit)),
+    )
+    yield Text(", ".join(told), style="dim")
     if run.clauses:
         yield Text()
         yield _clauses(run.clauses, len({c.part for c in run.clauses} - {"run"}) > 1)
-    yield from _section("Findings", [Text(outside(finding)) for finding in run.findings])
-    yield from _section(
-        "Revisions", [Text(f"version {revision.version}: {outside(revision.why)}") for revision in run.revisions]
-    )
-    yield from _section("Kept running", [_kept(one) for one in run.resources.kept])
+    for title, chart in charts.blocks(run.figures):
+        yield from _section(title, [chart])
+    yield from _section(tr("Findings"), [Text(outside(finding)) for finding in run.findings])
+    revised = [Text(tr("plan {version}: {why}", version=r.version, why=outside(r.why))) for r in run.revisions]
+    yield from _section(tr("Revisions"), revised)
+    yield from _section(tr("Kept running"), [_kept(one) for one in run.resources.kept])
     if footing := list(_footing(document)):
         yield Text()
         yield _pairs(footing)
 
 
-def _money(document: RunDocument) -> str:
-    limit = document.contract.budget_usd if document.contract is not None else None
-    spent = money(document.run.spent.usd)
-    return f"{spent} spent" + (f" of {money(limit)}" if limit is not None else "")
-
-
 def _clauses(verdicts: tuple[ClauseVerdict, ...], parts: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
     if parts:
-        table.add_column("part", no_wrap=True, overflow="ellipsis", max_width=16)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("demanded", overflow="fold")
-    table.add_column("measured", justify="right", no_wrap=True)
-    table.add_column("95 % interval", no_wrap=True)
-    table.add_column("evidence", style="dim", overflow="fold")
+        table.add_column(tr("part"), no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column(tr("verdict"), no_wrap=True)
+    table.add_column(tr("demanded"), overflow="fold")
+    table.add_column(tr("measured"), justify="right", no_wrap=True)
+    table.add_column(tr("95 % interval"), no_wrap=True)
+    table.add_column(tr("evidence"), style="dim", overflow="fold")
     for verdict in verdicts:
         demanded = Text(outside(verdict.demanded))
         if verdict.note:
             demanded.append(f"\n{outside(verdict.note)}", style="dim")
         record = verdict.evidence.id.rpartition("#")[2] if verdict.evidence is not None else ""
-        proof = Text(f"#{clean(record)}" if record else "none")
+        proof = Text(f"#{clean(record)}" if record else tr("none"))
         cells = (
             word(verdict.verdict),
             demanded,
@@ -217,7 +227,7 @@ def _clauses(verdicts: tuple[ClauseVerdict, ...], parts: bool) -> Table:
     return table
 
 
-def _section(title: str, items: list[RenderableType]) -> Iterator[RenderableType]:
+def _section(title: str, items: Sequence[RenderableType]) -> Iterator[RenderableType]:
     if items:
         yield Text()
         yield Text(title, style="bold")
@@ -225,16 +235,16 @@ def _section(title: str, items: list[RenderableType]) -> Iterator[RenderableType
 
 
 def _kept(one: Kept) -> Group:
-    price = "price unknown" if one.usd_per_hour is None else f"{money(one.usd_per_hour)} an hour"
-    head = Text.assemble((clean(one.id), "bold"), f" at {clean(one.url)}")
+    price = tr("price unknown") if one.usd_per_hour is None else tr("{usd} an hour", usd=money(one.usd_per_hour))
+    head = Text.assemble((clean(one.id), "bold"), f"  {clean(one.url)}")
     return Group(
         head,
         _pairs(
             [
-                ("serves", Text(clean(one.model))),
-                ("costs", Text(f"{price}, until {moment(one.expires)}")),
-                ("extend", Text(clean(one.extend), style="cyan")),
-                ("stop", Text(clean(one.stop), style="cyan")),
+                (tr("serves"), Text(clean(one.model))),
+                (tr("costs"), Text(f"{price}, " + tr("until {time}", time=moment(one.expires)))),
+                (tr("extend"), Text(clean(one.extend), style="cyan")),
+                (tr("stop"), Text(clean(one.stop), style="cyan")),
             ]
         ),
     )
@@ -243,7 +253,9 @@ def _kept(one: Kept) -> Group:
 def _footing(document: RunDocument) -> Iterator[tuple[str, RenderableType]]:
     run = document.run
     if run.holdout_looks or run.isolation != "none":
-        yield "Isolation", Text(run.isolation)
-        yield "Holdout", Text(f"looked at {plural(run.holdout_looks, 'time')}")
+        yield tr("Isolation"), Text(run.isolation)
+        yield tr("Holdout"), Text(tr("looked at {times}", times=plural(run.holdout_looks, "time")))
     if run.report:
-        yield "Report", Text(clean(run.report), overflow="fold")
+        yield tr("Report"), Text(clean(run.report), overflow="fold")
+    if run.page:
+        yield tr("Page"), Text(clean(run.page), overflow="fold")

@@ -12,7 +12,8 @@ from agent.documents import RunView, StepView
 from agent.doors.terminal.style import bar, sign
 from agent.doors.tree import Line, arrange
 from agent.plan import Step
-from agent.wording import clean, duration, outside, percent, plural, span
+from agent.wording import clean, duration, outside, percent, span
+from tools.language import plural, tr
 
 _SLOW_S = 1.0
 """What takes longer gets a bar."""
@@ -35,7 +36,7 @@ def plan_table(steps: Sequence[Step], *, tools: bool) -> Table:
         table.add_row(
             _name(line, "pending"),
             *([Text(step.tool)] if tools else []),
-            Text(str(step.effect)),
+            Text(tr(str(step.effect))),
             Text(span(step.estimate.seconds, "seconds")),
             Text("" if step.estimate.usd.high == 0 else cost),
         )
@@ -57,7 +58,7 @@ def steps_table(view: RunView, *, limit: int | None) -> RenderableType:
     if not hidden:
         return table
     done = sum(steps[line.id].phase == "done" for line in lines[:hidden])
-    return Group(Text(f"✓ {plural(done, 'step')} done", style="dim"), table)
+    return Group(Text("✓ " + tr("{steps} done", steps=plural(done, "step")), style="dim"), table)
 
 
 def _foldable(lines: Sequence[Line], steps: dict[str, StepView], limit: int | None) -> int:
@@ -83,7 +84,7 @@ def _detail(step: StepView, now: float) -> Text:
     style = {"failed": "red", "refused": "red", "asking": "yellow"}.get(step.phase, "dim")
     words = outside(step.summary) or (clean(step.tool) if step.phase == "pending" else "")
     if step.attempt > 1:
-        words = f"attempt {step.attempt}  {words}"
+        words = tr("attempt {n}", n=step.attempt) + f"  {words}"
     return Text(words, style=style)
 
 
@@ -105,11 +106,11 @@ def remaining(step: StepView, elapsed: float) -> tuple[float | None, str]:
     said = step.progress.fraction if step.progress is not None else None
     if said is not None and said > 0.02:
         left = elapsed * (1 - said) / said
-        return said, f"{duration(_calm(left))} left" if said < 1 else "finishing"
+        return said, tr("{time} left", time=duration(_calm(left))) if said < 1 else tr("finishing")
     if step.expected_s:
         if elapsed >= step.expected_s:
-            return 0.99, "taking longer"
-        return elapsed / step.expected_s, f"{duration(_calm(step.expected_s - elapsed))} left"
+            return 0.99, tr("taking longer")
+        return elapsed / step.expected_s, tr("{time} left", time=duration(_calm(step.expected_s - elapsed)))
     return (said, "") if said is not None else (None, "")
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from agent.documents import StepPhase
 from agent.doors.outlet import Outlet
+from tools.language import tr
 
 SIGNS: dict[StepPhase, tuple[str, str]] = {
     "pending": ("○", "dim"),
@@ -58,7 +59,7 @@ def sign(phase: StepPhase) -> Text:
 
 def word(text: str) -> Text:
     """A verdict in its colour."""
-    return Text(text, style=WORDS.get(text, "bold"))
+    return Text(tr(text), style=WORDS.get(text, "bold"))
 
 
 def bar(fraction: float, width: int = 16) -> Text:

@@ -14,7 +14,8 @@ from agent.documents import Pending, RunView
 from agent.doors.outlet import Outlet
 from agent.doors.terminal.steps import steps_table
 from agent.doors.terminal.style import console, word
-from agent.wording import clean, duration, interval, is_measured, money, number, outside
+from agent.wording import clean, duration, interval, is_measured, money, number, outside, spent
+from tools.language import tr
 
 _FRAME = 7
 """Lines beside the steps: head, clauses' margin, foot."""
@@ -45,7 +46,7 @@ class TerminalWatch:
             self._console.print(Padding(frame(self._last, limit=None, ended=True), (0, 1)))
         self._console.print(Padding(question(pending), (1, 1, 0, 1)))
         while True:
-            self._console.print(Text(" Approve? [y/N, ^D decides later] ", style="bold"), end="")
+            self._console.print(Text(tr(" Approve? [y/N, ^D decides later] "), style="bold"), end="")
             answer = self._answers.readline()
             if not answer:
                 self._console.print()
@@ -84,9 +85,9 @@ def frame(view: RunView, *, limit: int | None, ended: bool = False) -> Renderabl
 
 
 def _head(view: RunView) -> Text:
-    text = Text.assemble((f"run {clean(view.id)}", "dim"))
+    text = Text.assemble((tr("run {run}", run=clean(view.id)), "dim"))
     if view.plan_version > 1:
-        text.append(f"  plan version {view.plan_version}", style="dim")
+        text.append("  " + tr("plan version {n}", n=view.plan_version), style="dim")
         if view.revisions:
             text.append(f": {outside(view.revisions[-1].why)}", style="dim")
     text.no_wrap, text.overflow = True, "ellipsis"
@@ -94,19 +95,20 @@ def _head(view: RunView) -> Text:
 
 
 def _foot(view: RunView, *, ended: bool) -> Text:
-    spent = money(view.spent_usd) + (f" of {money(view.budget_usd)}" if view.budget_usd is not None else "") + " spent"
-    parts = [duration(max(0.0, view.now - view.started)), spent]
+    paid = tr("{usd} spent", usd=spent(view.spent_usd, view.budget_usd))
+    parts = [duration(max(0.0, view.now - view.started)), paid]
     if view.reserved_usd:
-        parts.append(f"{money(view.reserved_usd)} reserved")
+        parts.append(tr("{usd} reserved", usd=money(view.reserved_usd)))
     if not ended:
-        parts.append("^C leaves it resumable")
+        parts.append(tr("^C leaves it resumable"))
     return Text("   ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def question(pending: Pending) -> RenderableType:
     """What a person is asked: the step, why, by which policies, and what it may cost."""
-    cost = "unknown" if pending.usd is None else f"at most {money(pending.usd)}"
+    cost = tr("unknown") if pending.usd is None else tr("at most {value}", value=money(pending.usd))
     head = Text.assemble(("? ", "bold yellow"), (clean(pending.step), "bold"), (f"  {clean(pending.tool)}", "dim"))
     body = Text(f"  {outside(pending.reason)}")
-    facts = Text(f"  cost {cost}   policies {', '.join(map(clean, pending.policies)) or 'none'}", style="dim")
+    policies = ", ".join(map(clean, pending.policies)) or tr("none")
+    facts = Text("  " + tr("cost {cost}   policies {policies}", cost=cost, policies=policies), style="dim")
     return Group(head, body, facts)

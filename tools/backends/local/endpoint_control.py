@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tools.backends.local.endpoint_host import EndpointHost
-from tools.backends.local.endpoint_records import Deployment, Fault, Lease, Split
+from tools.backends.local.endpoint_records import Deployment, Fault, Lease, Mirror, Scale, Split
+from tools.backends.local.router_tally import Samples, Tally
 from tools.errors import Conflict, Invalid, NotFound, ToolError, Transient
 
 STATUS = {Invalid: 422, Conflict: 409, NotFound: 404, Transient: 503}
@@ -36,6 +37,12 @@ class Desk:
     async def split(self, request: Request) -> Response:
         return _json(self._host.split(await _body(request, Split)))
 
+    async def mirror(self, request: Request) -> Response:
+        return _json(self._host.mirror(await _body(request, Mirror)))
+
+    async def scale(self, request: Request) -> Response:
+        return _json(self._host.scale(request.path_params["version"], await _body(request, Scale)))
+
     async def lease(self, request: Request) -> Response:
         return _json(self._host.lease(await _body(request, Lease)))
 
@@ -49,10 +56,14 @@ class Desk:
         return _json(self._host.published(), status=202)
 
     async def samples(self, request: Request) -> Response:
-        since = _number(request.query_params.get("since", ""))
-        samples = self._host.samples(request.path_params["version"], since)
-        headers = {"x-since": repr(samples.since), "x-until": repr(time.time())}
-        return Response(samples.raw, headers=headers, media_type="application/octet-stream")
+        return _numbers(self._tally(request).since(_since(request)))
+
+    async def comparisons(self, request: Request) -> Response:
+        tally = self._tally(request)
+        return _numbers(tally.comparisons(_since(request)), waiting=tally.waiting)
+
+    def _tally(self, request: Request) -> Tally:
+        return self._host.tally(request.path_params["version"])
 
 
 def control_app(host: EndpointHost) -> Starlette:
@@ -63,6 +74,9 @@ def control_app(host: EndpointHost) -> Starlette:
         Route("/versions/{version}", desk.deploy, methods=["PUT"]),
         Route("/versions/{version}", desk.withdraw, methods=["DELETE"]),
         Route("/versions/{version}/samples", desk.samples, methods=["GET"]),
+        Route("/versions/{version}/comparisons", desk.comparisons, methods=["GET"]),
+        Route("/versions/{version}/replicas", desk.scale, methods=["PUT"]),
+        Route("/shadow", desk.mirror, methods=["PUT"]),
         Route("/weights", desk.split, methods=["PUT"]),
         Route("/lease", desk.lease, methods=["PUT"]),
     ]
@@ -78,7 +92,8 @@ async def _body(request: Request, kind: type[M]) -> M:
         raise Invalid(*(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
 
 
-def _number(text: str) -> float:
+def _since(request: Request) -> float:
+    text = request.query_params.get("since", "")
     try:
         number = float(text)
     except ValueError as error:
@@ -86,6 +101,11 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise Invalid("since: must be finite")
     return number
+
+
+def _numbers(samples: Samples, *, waiting: int = 0) -> Response:
+    headers = {"x-since": repr(samples.since), "x-until": repr(time.time()), "x-waiting": str(waiting)}
+    return Response(samples.raw, headers=headers, media_type="application/octet-stream")
 
 
 def _json(record: BaseModel, *, status: int = 200) -> Response:

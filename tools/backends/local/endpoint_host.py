@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -19,49 +19,27 @@ from tools.backends.local.endpoint_records import (
     PUBLISHED,
     VERSION_NAME,
     Deployment,
-    Held,
     Lease,
+    Mirror,
     Published,
+    Scale,
     Split,
     split_faults,
 )
 from tools.backends.local.endpoint_server import ModelServer
+from tools.backends.local.endpoint_version import Version
 from tools.backends.local.registry import TAGS, Registration, write_json
 from tools.backends.local.router import Routes, Upstream
-from tools.backends.local.router_tally import Samples, Tally
+from tools.backends.local.router_copies import Copies
+from tools.backends.local.router_forward import Courier
+from tools.backends.local.router_tally import Tally
 from tools.errors import Conflict, Invalid, NotFound, Transient
-from tools.ports import VersionState
+from tools.ports import ANSWER_WITHIN_S
 
 DRAIN_S = 10.0
 """How long a withdrawal waits for requests in flight."""
 TALLIES = 32
 """Versions whose measurements are kept, the withdrawn ones included."""
-
-
-@dataclass(kw_only=True)
-class Version:
-    """One version: its processes and its place in the routes."""
-
-    name: str
-    deployment: Deployment
-    servers: tuple[ModelServer, ...]
-    upstream: Upstream
-    weight: int = 0
-
-    def state(self) -> VersionState:
-        states = {server.state for server in self.servers}
-        ready = sum(server.state == "ready" for server in self.servers)
-        details = [server.detail for server in self.servers if server.detail]
-        if len(self.servers) > 1:
-            details.insert(0, f"{ready} of {len(self.servers)} replicas ready")
-        return VersionState(
-            name=self.name,
-            state="failed" if "failed" in states else "ready" if states == {"ready"} else "starting",
-            weight=self.weight,
-            model=self.deployment.model,
-            digest=next((server.digest for server in self.servers if server.state == "ready"), None),
-            detail="; ".join(details),
-        )
 
 
 class EndpointHost:
@@ -73,10 +51,13 @@ class EndpointHost:
         self._url = url
         self._control = control
         self._versions: dict[str, Version] = {}
-        self._split_by = ""
+        self._shadow: str | None = None
+        self._split_by = self._mirrored_by = ""
         self._place = os.stat(folder / LOCK).st_ino
         self._until = _monotonic(registration.lease_until)
         self.client = client()
+        self._copying = client()  # of its own: a shadow that hangs takes no connection from callers
+        self.copies = Copies(Courier(self._copying, within_s=ANSWER_WITHIN_S))
         self.routes = Routes()
         self.tallies: dict[str, Tally] = {}
         self.closing = asyncio.Event()
@@ -90,15 +71,16 @@ class EndpointHost:
             registration=self._registration,
             url=self._url,
             control=self._control,
-            versions=tuple(Held(state=v.state(), call=v.deployment.call) for v in self._versions.values()),
+            versions=tuple(version.held() for version in self._versions.values()),
             split_by=self._split_by,
+            shadow=self._shadow,
+            mirrored_by=self._mirrored_by,
         )
 
     def publish(self) -> Published:
         """Write what the endpoint is into its folder, and let the routes follow."""
         for version in self._versions.values():
-            addresses = tuple(server.address for server in version.servers if server.address)
-            version.upstream.addresses = addresses
+            version.follow()
         seen = self.published()
         if not self.closing.is_set() and self._here():
             write_json(self._folder / TAGS, self._registration)
@@ -113,37 +95,60 @@ class EndpointHost:
                 f"version {name!r}: use letters, digits, '.', '_' and '-', at most 128, letter or digit first"
             )
         there = self._versions.get(name)
-        if there is not None and there.deployment.call != wanted.call:
-            raise Conflict(f"endpoint {self.name} has a version {name} already, deployed by {there.deployment.call}")
+        if there is not None and there.call != wanted.call:
+            raise Conflict(f"endpoint {self.name} has a version {name} already, deployed by {there.call}")
         if there is None:
             self._add(name, wanted)
         return self.publish()
 
     def split(self, wanted: Split) -> Published:
-        """Set the absolute weights. Only a version that is ready may get traffic."""
+        """Set the absolute weights. Only a version that is ready may get traffic; a shadow that gets some is none."""
         self._open()
         faults = split_faults(wanted.weights, set(self._versions))
-        chosen = [v.state() for name, v in self._versions.items() if wanted.weights.get(name, 0) > 0]
-        faults += [f"version {v.name} has failed and can get no traffic" for v in chosen if v.state == "failed"]
-        if faults:
-            raise Invalid(*faults)
-        if waiting := [v.name for v in chosen if v.state == "starting" and v.weight == 0]:
-            raise Transient(f"not ready for traffic yet: {', '.join(waiting)}")
+        chosen = [version for name, version in self._versions.items() if wanted.weights.get(name, 0) > 0]
+        self._check(chosen, faults)
         for name, version in self._versions.items():
             version.weight = wanted.weights.get(name, 0)
         self._split_by = wanted.call
         self._weigh()
+        if self._shadow is not None and self._versions[self._shadow].weight:
+            self._end_shadow()
+        return self.publish()
+
+    def mirror(self, wanted: Mirror) -> Published:
+        """Name the shadow, or none. Only a version that is ready and has no traffic may be one."""
+        self._open()
+        if wanted.version is not None and wanted.version != self._shadow:
+            version = self._known(wanted.version)
+            faults = [f"version {version.name} has traffic and can be no shadow"] if version.weight else []
+            self._check([version], faults)
+        self._shadow, self._mirrored_by = wanted.version, wanted.call
+        self.routes.mirror(self._shadow)
+        return self.publish()
+
+    def scale(self, name: str, wanted: Scale) -> Published:
+        """Set the absolute number of servers of a version. None at all only where no request goes."""
+        self._open()
+        version = self._known(name)
+        if wanted.replicas == 0 and version.weight:
+            raise Invalid(f"version {name} has traffic and needs a server: give its traffic to another version first")
+        if wanted.replicas == 0 and name == self._shadow:
+            raise Invalid(f"version {name} is the shadow and needs a server: end the shadowing first")
+        version.scale(wanted.replicas, call=wanted.call)
         return self.publish()
 
     async def withdraw(self, name: str) -> Published:
         """Take a version out of the routes at once, and end it when its last request is answered."""
-        version = self._versions.pop(name, None)
+        version = self._versions.get(name)
         if version is not None:
+            if name == self._shadow:
+                self._end_shadow()
+            del self._versions[name]
             self.routes.drop(name)
             self._weigh()
             self.publish()
             await version.upstream.drained(within_s=DRAIN_S)
-            await _stopped(version.servers)
+            await version.stop()
         return self.published()
 
     def lease(self, wanted: Lease) -> Published:
@@ -153,10 +158,11 @@ class EndpointHost:
         self._until = _monotonic(wanted.lease_until)
         return self.publish()
 
-    def samples(self, name: str, since: float) -> Samples:
+    def tally(self, name: str) -> Tally:
+        """What was measured of a version, also of one that is withdrawn. NotFound."""
         if (tally := self.tallies.get(name)) is None:
             raise NotFound(f"endpoint {self.name} has measured no version {name}")
-        return tally.since(since)
+        return tally
 
     async def watch(self) -> None:
         """Return when the lease has lapsed, by either clock, or the folder is no longer this host's."""
@@ -174,8 +180,9 @@ class EndpointHost:
     async def close(self) -> None:
         """End every model server and remove the endpoint's folder."""
         self.closing.set()
-        await _stopped(tuple(server for version in self._versions.values() for server in version.servers))
-        await self.client.aclose()
+        await self.copies.close()
+        await asyncio.gather(*(version.stop() for version in self._versions.values()))
+        await asyncio.gather(self.client.aclose(), self._copying.aclose())
         if self._here():
             shutil.rmtree(self._folder, ignore_errors=True)
         for path in self._registration.debris:
@@ -186,25 +193,48 @@ class EndpointHost:
         tally = self.tallies[name] = Tally()
         while len(self.tallies) > TALLIES:  # the oldest of those that were withdrawn
             del self.tallies[next(old for old in self.tallies if old not in self._versions)]
-        servers = tuple(
-            ModelServer(
+        version = Version(
+            name=name,
+            deployment=wanted,
+            upstream=Upstream(name, tally),
+            server=lambda number: ModelServer(
                 endpoint=self.name,
                 version=name,
                 model=wanted.folder,
-                log=self._folder / f"server-{name}-{replica}.log",
+                language=wanted.language,
+                log=self._folder / f"server-{name}-{number}.log",
                 client=self.client,
                 changed=self._changed,
-            )
-            for replica in range(wanted.replicas)
+            ),
         )
-        version = Version(name=name, deployment=wanted, servers=servers, upstream=Upstream(name, tally))
         self._versions[name] = version
         self.routes.add(version.upstream)
-        for server in servers:
-            server.start()
 
     def _changed(self) -> None:
         self.publish()
+
+    def _known(self, name: str) -> Version:
+        if (version := self._versions.get(name)) is None:
+            raise NotFound(f"endpoint {self.name} has no version {name}: deploy it first")
+        return version
+
+    def _check(self, chosen: Sequence[Version], faults: Sequence[str]) -> None:
+        """That versions may get requests. Invalid with all that is wrong; Transient when one is not ready yet."""
+        states = [version.state() for version in chosen]
+        wrong = [*faults]
+        wrong += [f"version {v.name} has failed and can get no traffic" for v in states if v.state == "failed"]
+        wrong += [f"version {v.name} is to have no server: scale it first" for v in states if v.replicas == 0]
+        if wrong:
+            raise Invalid(*wrong)
+        if waiting := [v.name for v in states if v.state == "starting" and v.weight == 0]:
+            raise Transient(f"not ready for traffic yet: {', '.join(waiting)}")
+
+    def _end_shadow(self) -> None:
+        """Nothing that is still on its way to it stands before the requests of callers."""
+        self.routes.mirror(None)
+        if self._shadow is not None:
+            self.copies.give_up(self._versions[self._shadow].upstream)
+        self._shadow = None
 
     def _weigh(self) -> None:
         self.routes.weigh({name: version.weight for name, version in self._versions.items()})
@@ -231,10 +261,6 @@ def client() -> httpx.AsyncClient:
         trust_env=False,
         follow_redirects=False,
     )
-
-
-async def _stopped(servers: tuple[ModelServer, ...]) -> None:
-    await asyncio.gather(*(server.stop() for server in servers))
 
 
 def _monotonic(epoch: float) -> float:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tools.backends.local.registry import Registration
 from tools.errors import Invalid
+from tools.language import Language
 from tools.ports import EndpointState, Tags, VersionState
 from tools.record import Record
 
@@ -42,12 +43,27 @@ class Deployment(Record):
     folder: str
     """Absolute path of the model folder."""
     replicas: int = Field(default=1, ge=1, le=MOST_REPLICAS)
+    language: Language = "en"
 
 
 class Split(Record):
     """Body of `PUT /weights`."""
 
     weights: Mapping[str, int]
+    call: str
+
+
+class Mirror(Record):
+    """Body of `PUT /shadow`."""
+
+    version: str | None
+    call: str
+
+
+class Scale(Record):
+    """Body of `PUT /versions/NAME/replicas`."""
+
+    replicas: int = Field(ge=0, le=MOST_REPLICAS)
     call: str
 
 
@@ -64,6 +80,8 @@ class Held(Record):
 
     state: VersionState
     call: str
+    scaled_by: str = ""
+    """The call that set the number of its servers; empty while it is as it was deployed."""
 
 
 class Published(Record):
@@ -77,6 +95,9 @@ class Published(Record):
     versions: tuple[Held, ...]
     split_by: str = ""
     """The call that set the weights."""
+    shadow: str | None = None
+    mirrored_by: str = ""
+    """The call that named the shadow, or took it away."""
 
     def state(self) -> EndpointState:
         of = self.registration
@@ -84,6 +105,7 @@ class Published(Record):
             name=of.id,
             url=self.url,
             versions=tuple(held.state for held in self.versions),
+            shadow=self.shadow,
             run=of.run,
             owner=of.owner,
             lease_until=of.lease_until,

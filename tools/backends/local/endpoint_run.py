@@ -15,7 +15,9 @@ from tools.backends.local.endpoint_host import EndpointHost
 from tools.backends.local.endpoint_records import CONTROL, START, Start
 from tools.backends.local.registry import Registration, identify
 from tools.backends.local.router_app import Router, public_app
+from tools.backends.local.router_forward import Courier
 from tools.backends.local.router_server import listener
+from tools.ports import ANSWER_WITHIN_S
 
 PATH_MOST = 100
 """Bytes of a Unix socket's path that every platform takes."""
@@ -38,7 +40,13 @@ async def _run(folder: Path, tell: int) -> None:
         url=f"http://127.0.0.1:{public.getsockname()[1]}",
         control=str(path),
     )
-    router = Router(endpoint=host.name, routes=host.routes, tallies=host.tallies, client=host.client)
+    router = Router(
+        endpoint=host.name,
+        routes=host.routes,
+        tallies=host.tallies,
+        courier=Courier(host.client, within_s=ANSWER_WITHIN_S),
+        copies=host.copies,
+    )
     servers = (listener(public_app(router)), listener(control_app(host)))
     tasks = [
         asyncio.create_task(server.serve([door]))

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from tools.backends.local.endpoint_output import ENVIRONMENT, tail
+from tools.language import Language, speaking, tr
 
 READY_WITHIN_S = 120.0
 POLL_S = 0.05
@@ -36,12 +37,14 @@ class ModelServer:
         endpoint: str,
         version: str,
         model: str,
+        language: Language,
         log: Path,
         client: httpx.AsyncClient,
         changed: Callable[[], None],
     ) -> None:
         self._arguments = ("--name", endpoint, "--version", version, "--model", model)
         self._metadata = f"/v2/models/{quote(endpoint, safe='')}"
+        self._language: Language = language
         self._log = log
         self._client = client
         self._changed = changed
@@ -53,7 +56,8 @@ class ModelServer:
         self.address: str | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._live())
+        with speaking(self._language):  # the task keeps it
+            self._task = asyncio.create_task(self._live())
 
     async def stop(self) -> None:
         """End the process: asked first, then killed."""
@@ -70,13 +74,23 @@ class ModelServer:
                 code = await self._running().wait()
                 falls = 1 if time.monotonic() - began > STEADY_S else falls + 1
                 if falls > RESTARTS:
-                    self._become("failed", f"ended {falls} times in a row, last with {_exit(code)}{self._said()}")
+                    self._become(
+                        "failed",
+                        tr(
+                            "ended {n} times in a row, last with {exit}{said}",
+                            n=falls,
+                            exit=_exit(code),
+                            said=self._said(),
+                        ),
+                    )
                     return
-                self._become("starting", f"ended with {_exit(code)} and was started again{self._said()}")
+                self._become(
+                    "starting", tr("ended with {exit} and was started again{said}", exit=_exit(code), said=self._said())
+                )
                 await asyncio.sleep(0.25 * 2**falls)
         except (OSError, ValueError) as error:
             await self._end()
-            self._become("failed", f"the model server could not be started: {error}")
+            self._become("failed", tr("the model server could not be started: {error}", error=error))
 
     async def _serve(self) -> bool:
         """Start the process and wait until the model itself answers; False when it does not."""
@@ -85,12 +99,17 @@ class ModelServer:
             async with asyncio.timeout(READY_WITHIN_S):
                 while not await self._asked(port):
                     if (code := self._running().returncode) is not None:
-                        self._become("failed", f"ended with {_exit(code)} before it was ready{self._said()}")
+                        self._become(
+                            "failed",
+                            tr("ended with {exit} before it was ready{said}", exit=_exit(code), said=self._said()),
+                        )
                         return False
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             await self._end()
-            self._become("failed", f"was not ready within {READY_WITHIN_S:g} s{self._said()}")
+            self._become(
+                "failed", tr("was not ready within {limit:g} s{said}", limit=READY_WITHIN_S, said=self._said())
+            )
             return False
         self.address = f"http://127.0.0.1:{port}"
         self._become("ready", "")
@@ -106,7 +125,8 @@ class ModelServer:
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return False
         if self.digest not in (None, found):
-            raise ValueError(f"the model folder changed from {self.digest} to {found} since it was deployed")
+            told = tr("the model folder changed from {old} to {new} since it was deployed", old=self.digest, new=found)
+            raise ValueError(told)
         self.digest = found
         return True
 
@@ -150,8 +170,8 @@ class ModelServer:
 
     def _said(self) -> str:
         lines = tail(self._log, TAIL)
-        return f"; it said: {' | '.join(lines)}" if lines else ""
+        return tr("; it said: {lines}", lines=" | ".join(lines)) if lines else ""
 
 
 def _exit(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"code {code}"
+    return tr("signal {n}", n=-code) if code < 0 else tr("code {n}", n=code)

@@ -1,4 +1,5 @@
-"""Which variables a program sees: a recipe an allow-list, the user's own command what the user's shell has."""
+"""Which variables a program sees: a recipe an allow-list, the user's own command what the user's shell has but for
+credentials."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.backends.local.credentials import without
 from tools.backends.local.launch import Launch
 
 RECIPE = (
@@ -31,11 +33,15 @@ def of_recipe(environ: Mapping[str, str], launch: Launch) -> dict[str, str]:
 
 
 def of_command(environ: Mapping[str, str], launch: Launch, *, sandboxed: bool) -> dict[str, str]:
-    """The user's shell without what is ours, then the program's contract, then what the goal says."""
+    """The user's shell without what is ours and without credentials, then the program's contract, then what the
+    goal says: a credential that a program needs is named there."""
     dropped = (*OURS, "TMPDIR", "OLDPWD") if sandboxed else OURS
     kept = {
-        name: value for name, value in environ.items() if name not in dropped and not name.startswith("GOALKEEPER_")
+        name: value
+        for name, value in without(environ).items()
+        if name not in dropped and not name.startswith("GOALKEEPER_")
     }
+    kept.setdefault("PYTHONUNBUFFERED", "1")  # what it prints is shown while it runs
     contract = {"GOALKEEPER_OUTPUT_DIR": str(launch.out), "GOALKEEPER_CHECKPOINT_DIR": f"{launch.box}/checkpoint"}
     return {**kept, "PWD": launch.folder, **contract, **_data(launch), **launch.environment}
 

@@ -11,11 +11,15 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from tools.backends.local.output import last_line
+from tools.backends.local.output import last_line, last_lines
 from tools.backends.local.registry import Identity
 from tools.ports import Failure, JobSpec, JobState, Progress
 from tools.record import Json, Record
 
+SAID = 5
+"""Lines looked at for one that says something."""
+WIDTH = 200
+"""Characters of it that are shown."""
 NOBODY = Identity(pid=0, ticks=0)
 """Never alive: the job was given up before anybody ran it."""
 
@@ -68,6 +72,20 @@ def newest_progress(box: Path) -> Progress | None:
         except ValidationError:
             continue  # a program may write what it likes; the line before may be one
     return None
+
+
+def last_said(folder: Path) -> Progress | None:
+    """The last line of a program that tells no progress of its own; None while it has said nothing."""
+    written = [path for name in ("log.tail", "log") if (path := folder / name).exists()]
+    lines = last_lines(folder, SAID, within=4096)
+    said = next((text for line in reversed(lines) if (text := _printable(line))), None)
+    return None if said is None else Progress(at=written[0].stat().st_mtime, message=said)
+
+
+def _printable(line: str) -> str:
+    """A line as it would stand on a terminal after its last return, without what steers one."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:WIDTH]
 
 
 def faults_of(spec: JobSpec, home: Path) -> list[str]:

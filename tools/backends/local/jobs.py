@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from tools.backends.local.disk import remove, write_once
-from tools.backends.local.job_records import NOBODY, Status, faults_of, job_id, newest_progress
+from tools.backends.local.job_records import NOBODY, Status, faults_of, job_id, last_said, newest_progress
 from tools.backends.local.keys import Keys
 from tools.backends.local.launch import Launch
 from tools.backends.local.objects import LocalObjects
@@ -30,12 +30,15 @@ from tools.backends.local.registry import (
     Registration,
     alive,
     end,
+    folders,
     identify,
     read_json,
     registrations,
     write_json,
 )
 from tools.errors import Conflict, Invalid, NotFound, Transient, Unknown
+from tools.homes import is_home
+from tools.language import tr
 from tools.ports import JobSpec, JobState, Owned, Promise, Scope, Tags
 from tools.recipes.records import Inputs
 
@@ -47,26 +50,34 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class LocalJobs:
-    """Jobs of one user on this machine. `grace_s` lies between SIGTERM and SIGKILL."""
+    """Jobs of one user on this machine.
+
+    `grace_s` lies between SIGTERM and SIGKILL; `disk_bytes` is what one job may write, None what the disk can spare.
+    """
 
     promise = Promise(atomic=True)
 
-    def __init__(self, *, runtime: Path, objects: LocalObjects, grace_s: float = 3.0) -> None:
+    def __init__(
+        self, *, runtime: Path, objects: LocalObjects, grace_s: float = 3.0, disk_bytes: int | None = None
+    ) -> None:
         self._runtime = Path(os.path.realpath(runtime))
         self._objects = objects
         self._keys = Keys(self._runtime)
         self._grace_s = grace_s
+        self._disk_bytes = disk_bytes
 
     def submit(self, *, spec: JobSpec, tags: Tags) -> JobState:
         """Start a job and return once its supervisor is registered. Conflict, Invalid, Transient, Unknown."""
         launch, inputs = self._plan(spec, tags)
         folder = self._runtime / "jobs" / launch.id
         if folder.exists():
-            raise Conflict(f"There is a job of call {tags.call}: {launch.id}.")
+            raise Conflict(tr("There is a job of call {call}: {job}.", call=tags.call, job=launch.id))
         try:
             self._register(folder, launch, tags)
         except OSError as error:
-            raise Transient(f"Job {launch.id} cannot be registered: {error}.", retry_after_s=5.0) from error
+            raise Transient(
+                tr("Job {job} cannot be registered: {error}.", job=launch.id, error=error), retry_after_s=5.0
+            ) from error
         try:
             _fill(Path(launch.box), inputs)
             _start(folder)
@@ -79,7 +90,7 @@ class LocalJobs:
         folder = self._folder(job)
         tags = read_json(folder / TAGS, Registration)
         if tags is None:
-            raise NotFound(f"There is no job {job}.")
+            raise NotFound(tr("There is no job {job}.", job=job))
         if (status := read_json(folder / OVER, Status)) is not None:
             return status.state(job)
         phase, isolation = self._phase(folder, tags), (folder / "isolation.json")
@@ -88,7 +99,7 @@ class LocalJobs:
             status = read_json(folder / OVER, Status) or Status.lost(tags.started)
             return status.state(job)
         seen = isolation.read_text(encoding="ascii").strip('"') if isolation.exists() else "none"
-        progress = next((newest_progress(Path(path)) for path in tags.debris), None)
+        progress = next((newest_progress(Path(path)) for path in tags.debris), None) or last_said(folder)
         fields = {"id": job, "phase": phase, "started": tags.started, "isolation": seen, "progress": progress}
         return JobState.model_validate(fields)
 
@@ -96,7 +107,7 @@ class LocalJobs:
         """The last lines, from a bounded read. NotFound."""
         folder = self._folder(job)
         if not folder.is_dir():
-            raise NotFound(f"There is no job {job}.")
+            raise NotFound(tr("There is no job {job}.", job=job))
         return last_lines(folder, tail)
 
     def cancel(self, job: str) -> None:
@@ -125,7 +136,7 @@ class LocalJobs:
         for folder, tags in registrations(self._runtime, "jobs"):
             if scope.run in (None, tags.run) and not (folder / OVER).exists():
                 gone = self._phase(folder, tags) == "lost" and not (folder / OVER).exists()
-                found.append(tags.model_copy(update={"detail": "its supervisor is gone"} if gone else {}).owned())
+                found.append(tags.model_copy(update={"detail": tr("its supervisor is gone")} if gone else {}).owned())
         return tuple(found)
 
     def _phase(self, folder: Path, tags: Registration) -> str:
@@ -141,7 +152,7 @@ class LocalJobs:
 
     def _folder(self, job: str) -> Path:
         if not _ID.fullmatch(job):
-            raise NotFound(f"There is no job {job!r}.")
+            raise NotFound(tr("There is no job {job!r}.", job=job))
         return self._runtime / "jobs" / job
 
     def _register(self, folder: Path, launch: Launch, tags: Tags) -> None:
@@ -155,7 +166,7 @@ class LocalJobs:
             draft.rename(folder)
         except OSError as error:
             if folder.exists():
-                raise Conflict(f"There is a job of call {tags.call}: {folder.name}.") from error
+                raise Conflict(tr("There is a job of call {call}: {job}.", call=tags.call, job=folder.name)) from error
             raise
         finally:
             remove(draft)
@@ -163,11 +174,14 @@ class LocalJobs:
     def _withdraw(self, folder: Path, launch: Launch, error: Exception) -> NoReturn:
         """The supervisor did not come up: take the job back where that is certain, else say that it is not."""
         if not write_once(folder / "process.json", NOBODY.model_dump()):
-            raise Unknown(f"Job {launch.id} may have started: {error}.") from error
+            raise Unknown(tr("Job {job} may have started: {error}.", job=launch.id, error=error)) from error
         said = " ".join(last_lines(folder, 3, name="supervisor.log"))
         for path in (folder, Path(launch.box)):
             remove(path)
-        raise Transient(f"Job {launch.id} did not start: {error} {said}".strip(), retry_after_s=5.0) from error
+        raise Transient(
+            tr("Job {job} did not start: {error} {said}", job=launch.id, error=error, said=said).strip(),
+            retry_after_s=5.0,
+        ) from error
 
     def _plan(self, spec: JobSpec, tags: Tags) -> tuple[Launch, Inputs]:
         """What the supervisor and the program are told. Invalid with every fault."""
@@ -178,6 +192,7 @@ class LocalJobs:
             raise Invalid(*faults)
         secrets = {name: str(self._keys.path(tags.run, name)) for name in spec.secrets}
         own = spec.program == "command"
+        kept = tuple(dict.fromkeys((str(self._runtime), str(home), *self._homes())))
         launch = Launch(
             id=job_id(tags.call),
             program=spec.program,
@@ -187,15 +202,32 @@ class LocalJobs:
             home=str(home),
             environment=dict(spec.environment),
             readable=(*mounts.values(), *secrets.values()),
-            hide=(*spec.hide, str(home), str(self._runtime)),
+            hide=(*spec.hide, *kept),
             sandbox=spec.sandbox,
             network=own or spec.program == "load",
+            disk_bytes=self._disk_bytes,
             time_limit_s=spec.time_limit_s,
             grace_s=self._grace_s,
+            language=spec.language,
         )
         return launch, Inputs(
-            args=spec.args, mounts=mounts, secrets=secrets, hide=(str(self._runtime), str(home)), out=str(launch.out)
+            args=spec.args,
+            mounts=mounts,
+            secrets=secrets,
+            hide=kept,
+            out=str(launch.out),
+            language=spec.language,
         )
+
+    def _homes(self) -> Iterator[str]:
+        """The homes of all jobs known here, as far as they still look like one: opened holdouts lie there."""
+        for folder in folders(self._runtime, "jobs"):
+            try:
+                home = Launch.read(folder).home
+            except (OSError, ValueError, TypeError, AttributeError):
+                continue  # a folder that is just being made, or unmade
+            if is_home(home):
+                yield os.path.realpath(home)
 
     def _mounts(self, spec: JobSpec) -> tuple[dict[str, str], list[str]]:
         found: dict[str, str] = {}

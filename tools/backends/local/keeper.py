@@ -10,6 +10,7 @@ Everything after a fork stays in this module and ends in `os._exit`. Standard li
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -47,6 +48,8 @@ class Program(NamedTuple):
     """File descriptor for stdout and stderr."""
     shell: Mapping[str, str]
     """The environment the user started from: where programs lie."""
+    largest: int
+    """Bytes that one file may have."""
 
 
 def start(program: Program, launch: Launch, *, mode: Mode, root: str) -> Kept:
@@ -160,6 +163,7 @@ def _become(program: Program, before: Callable[[int], None]) -> NoReturn:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     before(signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (program.largest, program.largest))
     environment = dict(program.environment)
     try:
         os.chdir(program.folder)

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.language import Language
+
 NAME = "launch.json"
 
 
@@ -31,9 +33,13 @@ class Launch(NamedTuple):
     """What the program must not find, wherever it appears."""
     sandbox: bool
     network: bool
+    disk_bytes: int | None
+    """How much the program may write into its box; None: what the disk can spare."""
     time_limit_s: float
     grace_s: float
     """Between SIGTERM and SIGKILL."""
+    language: Language = "en"
+    """What is said of the job is said in this language."""
 
     @property
     def out(self) -> Path:

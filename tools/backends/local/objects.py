@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from tools.digest import digest
 from tools.errors import Conflict, Invalid, NotFound
+from tools.language import tr
 
 WORK = ".work"
 """Where objects come into being, on the same file system as their final place."""
@@ -39,7 +40,7 @@ class LocalObjects:
         """Store a copy, in place of what had this key before. NotFound without a source; Conflict inside a file."""
         checked(key)
         if not source.exists():
-            raise NotFound(f"There is nothing at {source} to store as {key}.")
+            raise NotFound(tr("There is nothing at {source} to store as {key}.", source=source, key=key))
         draft = Path(tempfile.mkdtemp(dir=self.work, prefix="put-"))
         try:
             content = draft / "new"
@@ -64,7 +65,9 @@ class LocalObjects:
                 target.rename(aside / "old")
             content.rename(target)
         except (FileExistsError, NotADirectoryError) as error:
-            raise Conflict(f"Object {key} would lie inside a file: {error.strerror}.") from error
+            raise Conflict(
+                tr("Object {key} would lie inside a file: {strerror}.", key=key, strerror=error.strerror)
+            ) from error
         finally:
             shutil.rmtree(aside)
 
@@ -72,7 +75,7 @@ class LocalObjects:
         """The place of the content itself: read it, never write to it."""
         path = self.place(key)
         if not path.exists():
-            raise NotFound(f"There is no object {key}.")
+            raise NotFound(tr("There is no object {key}.", key=key))
         return path
 
     def digest(self, key: str) -> str:
@@ -84,12 +87,25 @@ class LocalObjects:
         keys = (note.read_text(encoding="utf-8") for note in notes.glob("[0-9a-f]*")) if notes.is_dir() else ()
         return tuple(sorted(key for key in keys if key.startswith(prefix) and (self.root / key).exists()))
 
+    def remove(self, key: str) -> None:
+        """Moved aside by a rename first: nobody meets half of it."""
+        target, aside = self.place(key), Path(tempfile.mkdtemp(dir=self.work, prefix="old-"))
+        try:
+            if target.exists():
+                target.rename(aside / "old")
+            self._noted(key).unlink(missing_ok=True)
+        finally:
+            shutil.rmtree(aside)
+
+    def _noted(self, key: str) -> Path:
+        return self.root / KEYS / hashlib.sha256(key.encode()).hexdigest()
+
     def _note(self, key: str) -> None:
         folder = self.root / KEYS
         folder.mkdir(mode=0o700, exist_ok=True)
         draft = folder / f".{os.getpid()}"
         draft.write_text(key, encoding="utf-8")
-        draft.replace(folder / hashlib.sha256(key.encode()).hexdigest())
+        draft.replace(self._noted(key))
 
 
 def checked(key: str) -> str:

@@ -9,19 +9,24 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.backends.local.credentials import Redactor
+
 HEAD = 4 << 20
 """Bytes kept from the start."""
 SEGMENT = 2 << 20
 """Bytes of one of the two segments the tail turns over."""
 READ = 1 << 20
 """Bytes read back at most to find the last lines."""
+LINE = 8192
+"""Characters of one line that are read back."""
 
 
 class Output:
     """Writes `log`, then `log.tail`, turning the latter over to `log.tail.old`."""
 
-    def __init__(self, folder: Path, *, head: int = HEAD, segment: int = SEGMENT) -> None:
+    def __init__(self, folder: Path, redactor: Redactor, *, head: int = HEAD, segment: int = SEGMENT) -> None:
         self._folder = folder
+        self._redactor = redactor
         self._room, self._segment = head, segment
         self._file = (folder / "log").open("ab", buffering=0)
         self._tail = 0
@@ -29,15 +34,19 @@ class Output:
         """Bytes left out so far."""
 
     def write(self, data: bytes) -> None:
+        self._keep(self._redactor.clean(data))
+
+    def close(self) -> None:
+        self._keep(self._redactor.rest())
+        self._file.close()
+
+    def _keep(self, data: bytes) -> None:
         if self._room:
             first, data = data[: self._room], data[self._room :]
             self._file.write(first)
             self._room -= len(first)
         while data:
             data = self._turn(data)
-
-    def close(self) -> None:
-        self._file.close()
 
     def _turn(self, data: bytes) -> bytes:
         """Write what fits into this segment of the tail; the rest."""
@@ -59,15 +68,16 @@ class Output:
         self._file = tail.open("ab", buffering=0)
 
 
-def last_lines(folder: Path, count: int, *, name: str = "log") -> Sequence[str]:
+def last_lines(folder: Path, count: int, *, name: str = "log", within: int = READ) -> Sequence[str]:
     """The last lines of an output, undecodable bytes replaced; a line of its own where some were left out."""
     if count <= 0:
         return ()
-    parts = [_end_of(folder / part) for part in (name, f"{name}.tail.old", f"{name}.tail")]
+    parts = [_end_of(folder / part, within) for part in (name, f"{name}.tail.old", f"{name}.tail")]
     if (folder / f"{name}.dropped").exists():
         dropped = (folder / f"{name}.dropped").read_text(encoding="ascii")
         parts.insert(1, f"\n[{dropped} bytes left out]\n".encode())
-    return tuple(b"".join(parts).decode(errors="replace").splitlines()[-count:])
+    lines = b"".join(parts).decode(errors="replace").splitlines()[-count:]
+    return tuple(line if len(line) <= LINE else f"{line[:LINE]} [{len(line) - LINE} more characters]" for line in lines)
 
 
 def last_line(path: Path, *, within: int = 65536) -> Sequence[bytes]:

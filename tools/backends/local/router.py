@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tools.backends.local.router_tally import Tally
@@ -41,44 +41,30 @@ class Rotation:
 
 
 AT_ONCE = 16
-"""Requests one version works on at a time; the others wait here. A server predicts one after the other anyway."""
+"""Requests one server works on at a time; the others wait here. A server predicts one after the other anyway."""
 
 
-class Upstream:
-    """One version as the router sees it: where it answers, what is in flight, what was measured."""
+class Flights:
+    """Requests that are on their way, so that whoever ends their server can wait for them."""
 
-    def __init__(self, name: str, tally: Tally) -> None:
-        self.name = name
-        self.tally = tally
-        self.addresses: tuple[str, ...] = ()
-        """Base URLs of the replicas that are ready."""
-        self.gate = asyncio.Semaphore(AT_ONCE)
-        self._turn = 0
-        self._flying = 0
+    def __init__(self) -> None:
+        self._count = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def address(self) -> str | None:
-        """The replica whose turn it is; None when none is ready."""
-        if not self.addresses:
-            return None
-        self._turn = (self._turn + 1) % len(self.addresses)
-        return self.addresses[self._turn]
-
     @contextmanager
-    def flying(self) -> Iterator[None]:
-        """Marks a request as in flight, so that a withdrawal waits for it."""
-        self._flying += 1
+    def one(self) -> Iterator[None]:
+        self._count += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self._flying -= 1
-            if not self._flying:
+            self._count -= 1
+            if not self._count:
                 self._idle.set()
 
-    async def drained(self, *, within_s: float) -> bool:
-        """Wait until nothing is in flight; False when the time ran out first."""
+    async def landed(self, *, within_s: float) -> bool:
+        """Wait until nothing is on its way; False when the time ran out first."""
         try:
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
@@ -87,12 +73,64 @@ class Upstream:
         return True
 
 
+class Replica:
+    """One server of a version that is ready: where it answers, and what is in flight there."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        """Base URL."""
+        self.gate = asyncio.Semaphore(AT_ONCE)
+        self.flights = Flights()
+
+
+class Upstream:
+    """One version as the router sees it: where it answers, what is in flight, what was measured."""
+
+    def __init__(self, name: str, tally: Tally) -> None:
+        self.name = name
+        self.tally = tally
+        self._replicas: tuple[Replica, ...] = ()
+        self._flights = Flights()
+        self._turn = 0
+
+    def at(self, addresses: Sequence[str]) -> None:
+        """From now on requests go to the servers at these base URLs; what is in flight elsewhere goes on there."""
+        known = {replica.address: replica for replica in self._replicas}
+        self._replicas = tuple(known.get(address) or Replica(address) for address in addresses)
+
+    @contextmanager
+    def taken(self) -> Iterator[Replica | None]:
+        """The server whose turn it is, with one more request in flight there; None when none is ready."""
+        with self._flights.one():
+            replica = self._next()
+            if replica is None:
+                yield None
+                return
+            with replica.flights.one():
+                yield replica
+
+    def flights(self, address: str | None) -> Flights:
+        """What is in flight at one server; nothing where no server is."""
+        return next((replica.flights for replica in self._replicas if replica.address == address), Flights())
+
+    async def drained(self, *, within_s: float) -> bool:
+        """Wait until nothing is in flight; False when the time ran out first."""
+        return await self._flights.landed(within_s=within_s)
+
+    def _next(self) -> Replica | None:
+        if not self._replicas:
+            return None
+        self._turn = (self._turn + 1) % len(self._replicas)
+        return self._replicas[self._turn]
+
+
 class Routes:
-    """The versions of one endpoint and their weights."""
+    """The versions of one endpoint, their weights, and which of them is the shadow."""
 
     def __init__(self) -> None:
         self._upstreams: dict[str, Upstream] = {}
         self._rotation = Rotation()
+        self._shadow: str | None = None
 
     def add(self, upstream: Upstream) -> None:
         self._upstreams[upstream.name] = upstream
@@ -102,6 +140,13 @@ class Routes:
 
     def weigh(self, weights: Mapping[str, int]) -> None:
         self._rotation.set(weights)
+
+    def mirror(self, name: str | None) -> None:
+        """The version that gets a copy of every request; None for none."""
+        self._shadow = name
+
+    def shadow(self) -> Upstream | None:
+        return self._known(self._shadow)
 
     def pick(self) -> Upstream | None:
         """The version of the next inference request."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from urllib.parse import quote
 
-import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,11 +18,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tools.backends.local.router import Routes, Upstream
+from tools.backends.local.router_copies import Copies
+from tools.backends.local.router_forward import Carried, Courier, Sent
 from tools.backends.local.router_tally import Tally, exposition
 
 BODY_MOST = 8 * 1024 * 1024
-WITHIN_S = 30.0
-"""How long a body may take to arrive, and an answer to be made."""
+BODY_WITHIN_S = 30.0
+"""How long a body may take to arrive."""
 FORWARDED = ("accept", "content-type", "x-request-id", "traceparent")
 VERSION_HEADER = "x-goalkeeper-version"
 
@@ -37,32 +38,36 @@ class Router:
         endpoint: str,
         routes: Routes,
         tallies: Mapping[str, Tally],
-        client: httpx.AsyncClient,
-        within_s: float = WITHIN_S,
+        courier: Courier,
+        copies: Copies,
+        body_within_s: float = BODY_WITHIN_S,
     ) -> None:
         self._endpoint = endpoint
         self._model = f"/v2/models/{quote(endpoint, safe='')}"
         self._routes = routes
         self._tallies = tallies
-        self._client = client
-        self._within_s = within_s
+        self._courier = courier
+        self._copies = copies
+        self._body_within_s = body_within_s
 
     async def infer(self, request: Request) -> Response:
         """One inference: the version is chosen here, never by the request."""
         self._own(request)
-        body = await _body(request, self._within_s)
+        body = await _body(request, self._body_within_s)
         upstream = _some(self._routes.pick())
-        with upstream.flying():
-            began = time.perf_counter()
-            response = await self._forward(upstream, request, f"{self._model}/infer", body)
-            ms = (time.perf_counter() - began) * 1000
-        if response.status_code >= 500:
+        sent = _sent(request, f"{self._model}/infer", body)
+        began = time.perf_counter()
+        carried = await self._courier.carry(upstream, sent)
+        ms = (time.perf_counter() - began) * 1000
+        if carried.status >= 500:
             upstream.tally.failed(at=time.time())
-        elif response.status_code >= 400:
-            upstream.tally.refused()
+        elif carried.status >= 400:
+            upstream.tally.refused(at=time.time())
         else:
             upstream.tally.answered(at=time.time(), ms=ms)
-        return response
+        if (shadow := self._routes.shadow()) is not None:
+            self._copies.send(shadow, sent, carried)
+        return _answer(upstream, carried)
 
     async def chosen(self, request: Request) -> Response:
         del request
@@ -98,26 +103,11 @@ class Router:
 
     async def _about(self, upstream: Upstream | None, request: Request, path: str) -> Response:
         upstream = _some(upstream)
-        with upstream.flying():
-            return await self._forward(upstream, request, path, None)
+        return _answer(upstream, await self._courier.carry(upstream, _sent(request, path, None)))
 
     def _own(self, request: Request) -> None:
         if request.path_params["model"] != self._endpoint:
             raise HTTPException(404, f"this endpoint serves the model {self._endpoint} only")
-
-    async def _forward(self, upstream: Upstream, request: Request, path: str, body: bytes | None) -> Response:
-        if (address := upstream.address()) is None:
-            return _problem(502, "no server of this version is ready", {VERSION_HEADER: upstream.name})
-        headers = {name: value for name in FORWARDED if (value := request.headers.get(name)) is not None}
-        try:
-            async with asyncio.timeout(self._within_s), upstream.gate:
-                answer = await self._client.request(request.method, address + path, content=body, headers=headers)
-        except (TimeoutError, httpx.TimeoutException):
-            return _problem(504, f"no answer within {self._within_s:g} s", {VERSION_HEADER: upstream.name})
-        except httpx.HTTPError:
-            return _problem(502, "the connection to the model server was lost", {VERSION_HEADER: upstream.name})
-        kept = {"content-type": answer.headers.get("content-type", "application/json"), VERSION_HEADER: upstream.name}
-        return Response(answer.content, status_code=answer.status_code, headers=kept)
 
 
 def public_app(router: Router) -> Starlette:
@@ -160,6 +150,17 @@ async def _body(request: Request, within_s: float) -> bytes:
         slow = f"the body did not arrive within {within_s:g} s"
         raise HTTPException(408, slow, headers={"connection": "close"}) from error
     return b"".join(parts)
+
+
+def _sent(request: Request, path: str, body: bytes | None) -> Sent:
+    headers = {name: value for name in FORWARDED if (value := request.headers.get(name)) is not None}
+    return Sent(request.method, path, body, headers)
+
+
+def _answer(upstream: Upstream, carried: Carried) -> Response:
+    """Content and version of an answer, and nothing else of it."""
+    kept = {"content-type": carried.kind, VERSION_HEADER: upstream.name}
+    return Response(carried.content, status_code=carried.status, headers=kept)
 
 
 def _too_large() -> HTTPException:

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from tools import homes, visible
 from tools.backends.local import linux
 from tools.backends.local.launch import Launch
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store", "/gnu/store")
-DEVICES = ("null", "zero", "full", "random", "urandom")
-ACCELERATORS = ("nvidia*", "dri", "kfd", "dxg")
-DEVICE_STATE = ("/sys/bus", "/sys/class", "/sys/devices", "/sys/module")
-"""What the drivers of accelerators read; shown only where there is one."""
 SECRETIVE = ("kcore", "keys", "key-users", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "timer_list")
 ENTRIES = 20_000
 """Files of a project looked through for other names of what is hidden."""
@@ -61,9 +56,9 @@ def build(launch: Launch, root: str, environ: Mapping[str, str]) -> None:
 
 def _ordered(launch: Launch, environ: Mapping[str, str]) -> Iterator[View]:
     """Later ones win over earlier ones with the same path."""
-    programs = [*_programs(environ), *(_commands(launch, environ) if launch.argv else ())]
+    programs = [*visible.programs(environ), *(visible.commands(launch.argv[0], environ) if launch.argv else ())]
     beyond = [path for path in programs if not path.startswith("/usr/")]
-    for path in (*SYSTEM, *beyond, "/etc/resolv.conf"):
+    for path in (*visible.SYSTEM, *beyond, "/etc/resolv.conf"):
         yield from _real(path, "read")
     yield View("/tmp", "private", f"{launch.box}/tmp")
     yield View("/var/tmp", "private", f"{launch.box}/tmp")
@@ -80,43 +75,10 @@ def _ordered(launch: Launch, environ: Mapping[str, str]) -> Iterator[View]:
     yield View(launch.box, "write", launch.box)
 
 
-def _programs(environ: Mapping[str, str]) -> list[str]:
-    """The interpreter, its libraries and our recipes."""
-    libraries = environ.get("LD_LIBRARY_PATH", "").split(":")
-    binary = Path(os.path.realpath(sys.executable))
-    own = str(Path(__file__).parents[2])
-    return [sys.prefix, sys.base_prefix, _installation(binary), own, *(path for path in libraries if path)]
-
-
-def _commands(launch: Launch, environ: Mapping[str, str]) -> list[str]:
-    """Where the user's own programs lie: what PATH names, with the libraries beside it."""
-    folders = [Path(name) for name in environ.get("PATH", "").split(":") if name.startswith("/")]
-    first = Path(launch.argv[0])
-    if first.is_absolute():
-        folders.append(first.parent)
-    home = environ.get("HOME", "")
-    found: list[str] = []
-    for folder in folders:
-        found.append(_beside(folder, home))
-        for name in ("python", "python3", first.name):
-            if (binary := folder / name).exists():
-                found.append(_installation(Path(os.path.realpath(binary))))
-    return [path for path in found if path not in ("/", home)]
-
-
-def _beside(folder: Path, home: str) -> str:
-    """`PREFIX/bin` stands for PREFIX, unless that is the home folder or the root."""
-    wide = str(folder.parent)
-    whole = folder.name in ("bin", "sbin", "shims") and wide not in ("/", home) and not home.startswith(f"{wide}/")
-    return wide if whole else str(folder)
-
-
-def _installation(binary: Path) -> str:
-    return str(binary.parent.parent if binary.parent.name == "bin" and str(binary.parent.parent) != "/" else binary)
-
-
 def _hidden(launch: Launch) -> Iterator[str]:
-    """The hidden paths, what they lead to, and their other names within the program's own folder."""
+    """The hidden paths, what they lead to, their other names within the program's own folder, and every home there."""
+    if launch.argv:
+        yield from homes.below(launch.folder)
     inodes = set()
     for name in launch.hide:
         yield from {name, real := os.path.realpath(name)}
@@ -200,8 +162,7 @@ def _processes(place: str) -> None:
 def _devices(place: str) -> None:
     os.makedirs(f"{place}/shm", exist_ok=True)
     linux.mount("tmpfs", f"{place}/shm", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=1777")
-    found = [Path("/dev", name) for name in DEVICES]
-    special = [path for pattern in ACCELERATORS for path in sorted(Path("/dev").glob(pattern))]
+    found, special = visible.devices()
     for path in (*found, *special):
         _mount_point(f"{place}/{path.name}", folder=path.is_dir())
         linux.bind(str(path), f"{place}/{path.name}", attributes=linux.NO_SUID)
@@ -209,7 +170,7 @@ def _devices(place: str) -> None:
         os.symlink(f"/proc/self/fd{end}", f"{place}/{name}")
     if special:
         root = place.removesuffix("/dev")
-        for state in DEVICE_STATE:
+        for state in visible.DEVICE_STATE:
             _mount_point(root + state, folder=True)
             linux.bind(state, root + state, attributes=linux.READ_ONLY | linux.NO_SUID | linux.NO_DEV)
 

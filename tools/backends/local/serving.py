@@ -19,7 +19,9 @@ from tools.backends.local.endpoint_records import (
     VERSION_NAME,
     Deployment,
     Lease,
+    Mirror,
     Published,
+    Scale,
     Split,
     endpoint_folder,
     split_faults,
@@ -28,6 +30,7 @@ from tools.backends.local.registry import TAGS, Identity, Registration, alive, e
 from tools.backends.local.serving_client import Control, published
 from tools.backends.local.serving_start import ensure, remove_folders
 from tools.errors import Invalid, NotFound, ToolError, Unknown
+from tools.language import tr
 from tools.ports import EndpointState, Objects, Owned, Promise, Scope, ServeSpec, Serving, Tags
 
 END_WITHIN_S = 20.0
@@ -50,7 +53,13 @@ class LocalServing(Serving):
         _check(spec)
         folder = self._objects.fetch(spec.model)
         ensure(self._runtime, spec.endpoint, tags)
-        wanted = Deployment(call=tags.call, model=spec.model, folder=str(folder.absolute()), replicas=spec.replicas)
+        wanted = Deployment(
+            call=tags.call,
+            model=spec.model,
+            folder=str(folder.absolute()),
+            replicas=spec.replicas,
+            language=spec.language,
+        )
         return self._change(spec.endpoint, "PUT", f"/versions/{spec.version}", wanted)
 
     def split(self, endpoint: str, *, weights: Mapping[str, int], call: str) -> EndpointState:
@@ -58,6 +67,20 @@ class LocalServing(Serving):
         if faults := split_faults(weights, known):
             raise Invalid(*faults)
         return self._change(endpoint, "PUT", "/weights", Split(weights=dict(weights), call=call))
+
+    def mirror(self, endpoint: str, *, version: str | None, call: str) -> EndpointState:
+        return self._change(endpoint, "PUT", "/shadow", Mirror(version=version, call=call))
+
+    def scale(self, endpoint: str, *, version: str, replicas: int, call: str) -> EndpointState:
+        """Returns at once: `VersionState.ready` rises while new servers get ready."""
+        if self.state(endpoint).version(version) is None:
+            raise NotFound(
+                tr("endpoint {endpoint} has no version {version}: deploy it first", endpoint=endpoint, version=version)
+            )
+        if faults := _replica_faults(replicas):
+            raise Invalid(*faults)
+        wanted = Scale(replicas=replicas, call=call)
+        return self._change(endpoint, "PUT", f"/versions/{quote(version, safe='')}/replicas", wanted)
 
     def withdraw(self, endpoint: str, *, version: str) -> None:
         """Requests in flight are answered first. An endpoint that is gone has no version either."""
@@ -100,7 +123,7 @@ class LocalServing(Serving):
         """Every endpoint of this machine, also one whose host died and left its folder."""
         found = (tags for _, tags in registrations(self._runtime, "endpoints") if scope.run in (None, tags.run))
         return tuple(
-            tags.owned() if alive(tags.process) else tags.model_copy(update={"detail": "its host is gone"}).owned()
+            tags.owned() if alive(tags.process) else tags.model_copy(update={"detail": tr("its host is gone")}).owned()
             for tags in found
         )
 
@@ -109,7 +132,9 @@ class LocalServing(Serving):
         try:
             return Published.model_validate_json(answer.body).state()
         except ValidationError as error:
-            raise Unknown(f"the host of endpoint {endpoint} answered what cannot be read") from error
+            raise Unknown(
+                tr("the host of endpoint {endpoint} answered what cannot be read", endpoint=endpoint)
+            ) from error
 
     def _ask_to_end(self, endpoint: str) -> None:
         try:
@@ -121,8 +146,23 @@ class LocalServing(Serving):
 def _check(spec: ServeSpec) -> None:
     if not VERSION_NAME.fullmatch(spec.version):
         raise Invalid(f"version {spec.version!r}: use letters, digits, '.', '_' and '-', letter or digit first")
-    if spec.replicas > MOST_REPLICAS:
-        raise Invalid(f"replicas {spec.replicas}: one machine serves at most {MOST_REPLICAS}")
+    if faults := _replica_faults(spec.replicas):
+        raise Invalid(*faults)
+
+
+def _replica_faults(replicas: int) -> list[str]:
+    possible = range(MOST_REPLICAS + 1)
+    return (
+        []
+        if replicas in possible
+        else [
+            tr(
+                "replicas {replicas}: one machine serves 0 to {most} of a version",
+                replicas=replicas,
+                most=MOST_REPLICAS,
+            )
+        ]
+    )
 
 
 def _await_end(process: Identity) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from tools.backends.local.endpoint_records import PUBLISHED, Fault, Published, endpoint_folder
 from tools.backends.local.registry import alive, read_json
 from tools.errors import Conflict, Invalid, NotFound, ToolError, Transient, Unknown
+from tools.language import tr
 
 READ_S = 5.0
 CHANGE_S = 30.0
@@ -31,9 +32,9 @@ def published(runtime: Path, endpoint: str) -> Published:
     """The endpoint as its host last wrote it. NotFound when there is none or its host is gone."""
     seen = read_json(endpoint_folder(runtime, endpoint) / PUBLISHED, Published)
     if seen is None:
-        raise NotFound(f"there is no endpoint {endpoint} on this machine")
+        raise NotFound(tr("there is no endpoint {endpoint} on this machine", endpoint=endpoint))
     if not alive(seen.registration.process):
-        raise NotFound(f"the host of endpoint {endpoint} is gone; only its folder is left")
+        raise NotFound(tr("the host of endpoint {endpoint} is gone; only its folder is left", endpoint=endpoint))
     return seen
 
 
@@ -74,12 +75,26 @@ class Control:
             published(self._runtime, self._endpoint)
         except NotFound as gone:
             return gone
-        return Transient(f"the host of endpoint {self._endpoint} does not accept a connection now: {error}")
+        return Transient(
+            tr(
+                "the host of endpoint {endpoint} does not accept a connection now: {error}",
+                endpoint=self._endpoint,
+                error=error,
+            )
+        )
 
     def _unanswered(self, method: str, error: Exception) -> ToolError:
         if method == "GET":
-            return Transient(f"the host of endpoint {self._endpoint} did not answer: {error!r}")
-        return Unknown(f"the host of endpoint {self._endpoint} did not say whether the change was made: {error!r}")
+            return Transient(
+                tr("the host of endpoint {endpoint} did not answer: {error!r}", endpoint=self._endpoint, error=error)
+            )
+        return Unknown(
+            tr(
+                "the host of endpoint {endpoint} did not say whether the change was made: {error!r}",
+                endpoint=self._endpoint,
+                error=error,
+            )
+        )
 
 
 class _Line(http.client.HTTPConnection):
@@ -99,7 +114,7 @@ def _typed(status: int, content: bytes) -> ToolError:
     try:
         fault = Fault.model_validate_json(content)
     except ValidationError:
-        return Unknown(f"the endpoint's host answered {status} without saying why")
+        return Unknown(tr("the endpoint's host answered {status} without saying why", status=status))
     message = "; ".join(fault.faults)
     match fault.kind:
         case "Invalid":

@@ -17,6 +17,7 @@ from tools.backends.local.endpoint_records import LOCK, LOG, START, Start, endpo
 from tools.backends.local.registry import TAGS, Identity, Registration, read_json, write_json
 from tools.backends.local.serving_client import published
 from tools.errors import Cause, Failed, NotFound, Transient, Unknown
+from tools.language import tr
 from tools.ports import Tags
 
 HOST_WITHIN_S = 60.0
@@ -70,7 +71,9 @@ def _exclusive(folder: Path) -> Iterator[None]:
     try:
         while not _took(handle):
             if time.monotonic() > deadline:
-                raise Transient(f"another process is starting an endpoint in {folder} and does not finish")
+                raise Transient(
+                    tr("another process is starting an endpoint in {folder} and does not finish", folder=folder)
+                )
             time.sleep(0.02)
         yield
     finally:
@@ -113,7 +116,9 @@ def _launch(folder: Path) -> None:
     try:
         code = starter.wait(timeout=HOST_WITHIN_S)
     except subprocess.TimeoutExpired as error:
-        raise Unknown(f"the endpoint host was started and is not ready after {HOST_WITHIN_S:g} s") from error
+        raise Unknown(
+            tr("the endpoint host was started and is not ready after {limit:g} s", limit=HOST_WITHIN_S)
+        ) from error
     finally:
         starter.kill()  # only the waiting half: the host itself is detached
         starter.wait()
@@ -121,7 +126,7 @@ def _launch(folder: Path) -> None:
         said = tail(folder / LOG, 8)
         cause: Cause = "missing_dependency" if any("ModuleNotFoundError" in line for line in said) else "unknown"
         shutil.rmtree(folder, ignore_errors=True)
-        raise Failed(f"the endpoint host did not come up: {' | '.join(said)}", cause=cause)
+        raise Failed(tr("the endpoint host did not come up: {said}", said=" | ".join(said)), cause=cause)
 
 
 def _await_published(runtime: Path, endpoint: str) -> None:
@@ -132,5 +137,5 @@ def _await_published(runtime: Path, endpoint: str) -> None:
             return
         except NotFound as error:
             if time.monotonic() > deadline:
-                raise Unknown(f"endpoint {endpoint} was started and is not there") from error
+                raise Unknown(tr("endpoint {endpoint} was started and is not there", endpoint=endpoint)) from error
             time.sleep(0.02)

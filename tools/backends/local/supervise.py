@@ -11,19 +11,23 @@ import os
 import resource
 import select
 import signal
+import stat
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tools.backends.local import keeper, linux
+from tools.backends.local import keeper, linux, room
+from tools.backends.local.claims import read
+from tools.backends.local.credentials import Redactor, is_credential
 from tools.backends.local.disk import remove, replace, write_once
 from tools.backends.local.environment import of_command, of_recipe
 from tools.backends.local.keeper import Kept, Mode, Program
 from tools.backends.local.launch import Launch
 from tools.backends.local.output import Output, last_lines
 from tools.backends.local.process import boot, process
+from tools.language import speaking, tr
 
 LOOK_S = 0.5
 """How often the lease is read again."""
@@ -72,7 +76,8 @@ def _claim(folder: Path) -> bool:
 def _supervise(folder: Path, launch: Launch, environ: Mapping[str, str]) -> NoReturn:
     started = time.time()
     try:
-        status = Supervisor(folder, launch, environ, started).run()
+        with speaking(launch.language):
+            status = Supervisor(folder, launch, environ, started).run()
     except Exception as error:  # noqa: BLE001 - the process boundary: whatever it was becomes the job's status
         import traceback
 
@@ -94,7 +99,9 @@ class Supervisor:
         self._stopped: str | None = None
         self._kill_at: float | None = None
         self._lease_until, self._look_at = 0.0, 0.0
-        self._output = Output(folder)
+        self._most, self._room = room.allowed(launch.box, launch.disk_bytes), ""
+        self._redactor = Redactor({**environ, **launch.environment})
+        self._output = Output(folder, self._redactor)
         self._kills = _memory_kills()
 
     def run(self) -> dict[str, Any]:
@@ -108,8 +115,9 @@ class Supervisor:
         status = self._attend(kept, reading)
         self._drain(kept, reading)
         self._output.close()
+        judged = self._judge(status)
         common = {"started": self._started, "isolation": isolation, "usage": _usage(), "dropped": self._output.dropped}
-        return {**self._judge(status), **common}
+        return {**judged, **common}
 
     def _start(self, output: int) -> tuple[Kept, str]:
         """The program on its way, contained as well as the kernel allows, and what that is called."""
@@ -134,9 +142,9 @@ class Supervisor:
         launch = self._launch
         if launch.argv:
             environment = of_command(self._environ, launch, sandboxed=mode == "sandbox")
-            return Program(launch.argv, launch.folder, environment, output, self._environ)
+            return Program(launch.argv, launch.folder, environment, output, self._environ, self._most)
         argv = (sys.executable, "-I", "-m", f"tools.recipes.{launch.program}", launch.box)
-        return Program(argv, launch.folder, of_recipe(self._environ, launch), output, self._environ)
+        return Program(argv, launch.folder, of_recipe(self._environ, launch), output, self._environ, self._most)
 
     def _attend(self, kept: Kept, reading: int) -> int | None:
         """Until the program has ended: its wait status, None when nobody can say."""
@@ -157,10 +165,13 @@ class Supervisor:
         now = time.monotonic()
         if now >= self._look_at:
             self._lease_until, self._look_at = _lease(self._folder), now + LOOK_S
+            self._room = room.overfull(self._launch.box, self._most) or self._room
         if now >= self._deadline:
             self._stop("time")
         elif time.time() >= self._lease_until:
             self._stop("lease")
+        elif self._room:
+            self._stop("disk")
         if self._stopped and self._kill_at is None:
             self._kill_at = now + self._launch.grace_s
             kept.line.send(keeper.TERMINATE)
@@ -202,21 +213,33 @@ class Supervisor:
                 limit_s=self._launch.time_limit_s,
                 memory_kills=_memory_kills() - self._kills,
                 lines=last_lines(self._folder, 200),
+                room=self._room,
             )
         )
-        return _failed(found.cause, found.message, found.evidence)
+        return _failed(found.cause, found.message, (*found.evidence, *self._withheld()))
+
+    def _withheld(self) -> tuple[str, ...]:
+        """Which credentials of the shell a user's own program did not get: it may have missed one."""
+        names = sorted(name for name, value in self._environ.items() if is_credential(name, value))
+        if not (names and self._launch.argv):
+            return ()
+        return (tr("[not given to the program, since they look like credentials: {names}]", names=", ".join(names)),)
 
     def _succeeded(self) -> dict[str, Any]:
         from tools.backends.local.handover import hand_over
 
         launch = self._launch
         if launch.out.is_symlink() or not launch.out.is_dir():
-            return _failed("user_code_error", "The program removed or replaced its output folder.")
-        result = {"claimed": _read(launch.out / "metrics.json") or {}} if launch.argv else None
-        if result is None:
+            return _failed("user_code_error", tr("The program removed or replaced its output folder."))
+        if launch.argv:
+            claims = read(launch.out / "metrics.json", self._redactor)
+            if claims.failure is not None:
+                return _failed(*claims.failure)
+            result: dict[str, Any] | None = {"claimed": claims.found}
+        else:
             result = _read(Path(launch.box, "result.json"))
         if result is None:
-            return _failed("unknown", "The program ended well and left no readable result.")
+            return _failed("unknown", tr("The program ended well and left no readable result."))
         left_out = hand_over(launch)
         return {"phase": "succeeded", "result": result, "left_out": list(left_out)}
 
@@ -224,9 +247,10 @@ class Supervisor:
 def _read(path: Path) -> dict[str, Any] | None:
     """A JSON object the program left; None when there is none that can be read."""
     try:
-        if path.is_symlink() or path.stat().st_size > RESULT:
+        if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > RESULT:
             return None
         found = json.loads(path.read_bytes())
+        json.dumps(found, ensure_ascii=False).encode()  # half of a character pair could not be written down again
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

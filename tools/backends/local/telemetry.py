@@ -1,16 +1,32 @@
-"""Latency and errors of a version, exact, from what the router of its endpoint measured."""
+"""Latency, errors and agreement of a version, exact, from what the router of its endpoint measured."""
 
 from __future__ import annotations
 
+import math
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
+from typing import Literal, NamedTuple
+from urllib.parse import quote
 
+from tools import latency
+from tools.backends.local.router_tally import COPIES
 from tools.backends.local.serving_client import Control
 from tools.errors import Transient
-from tools.ports import Telemetry, Traffic
+from tools.language import tr
+from tools.ports import Agreement, Telemetry, Traffic
 
-PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
+
+class _Read(NamedTuple):
+    """What the router gave: numbers of a span."""
+
+    since: float
+    until: float
+    numbers: array[float]
+    waiting: int
+    """Copies that are on their way now."""
 
 
 class LocalTelemetry(Telemetry):
@@ -26,31 +42,36 @@ class LocalTelemetry(Telemetry):
 
         `Traffic.since` is later than asked for when the router no longer keeps samples that old.
         """
-        path = f"/versions/{version}/samples?since={since!r}"
+        read = self._read(endpoint, version, "samples", since)
+        return latency.traffic(version, read.since, read.until, read.numbers[max(0, skip) :], thresholds_ms)
+
+    def agreement(self, endpoint: str, *, version: str, since: float) -> Agreement:
+        """What was compared at or after `since`; all zero for a version that was no shadow then."""
+        read = self._read(endpoint, version, "comparisons", since)
+        return agreement(version, read.numbers, waiting=read.waiting)
+
+    def _read(self, endpoint: str, version: str, what: Literal["samples", "comparisons"], since: float) -> _Read:
+        path = f"/versions/{quote(version, safe='')}/{what}?since={since!r}"
         answer = Control(self._runtime, endpoint).ask("GET", path)
         try:
             start, until = float(answer.headers["x-since"]), float(answer.headers["x-until"])
-            samples = array("d", answer.body)
+            return _Read(start, until, array("d", answer.body), int(answer.headers["x-waiting"]))
         except (KeyError, ValueError) as error:
-            raise Transient(f"the router of endpoint {endpoint} gave samples that cannot be read") from error
-        return summary(version, start, until, samples[max(0, skip) :], thresholds_ms)
+            raise Transient(
+                tr("the router of endpoint {endpoint} gave {what} that cannot be read", endpoint=endpoint, what=what)
+            ) from error
 
 
-def summary(
-    version: str, since: float, until: float, samples: Sequence[float], thresholds_ms: Sequence[float]
-) -> Traffic:
-    """Exact counts and quantiles of latencies in ms; a negative one is a request that failed.
-
-    A percentile p of n answers is the nearest rank: the ceil(p·n/100)-th smallest.
-    """
-    answered = sorted(ms for ms in samples if ms >= 0)
-    ranks = {name: -(-percent * len(answered) // 100) for name, percent in PERCENTILES.items()}
-    return Traffic(
+def agreement(version: str, pairs: Sequence[float], *, waiting: int = 0) -> Agreement:
+    """Counts of comparisons, which come as pairs: the place of the outcome in `COPIES`, and the difference or NaN."""
+    counts = Counter(COPIES[int(place)] for place in pairs[::2])
+    differences = [apart for apart in pairs[1::2] if not math.isnan(apart)]
+    return Agreement(
         version=version,
-        since=since,
-        until=until,
-        requests=len(samples),
-        errors=len(samples) - len(answered),
-        over={repr(float(limit)): sum(ms > limit for ms in answered) for limit in thresholds_ms},
-        quantiles_ms={name: answered[rank - 1] for name, rank in ranks.items()} if answered else {},
+        compared=counts["agreed"] + counts["differed"],
+        agreed=counts["agreed"],
+        unanswered=counts["unanswered"],
+        dropped=counts["dropped"],
+        waiting=waiting,
+        difference=fmean(differences) if differences else None,
     )

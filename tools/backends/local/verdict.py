@@ -10,19 +10,23 @@ import signal
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tools.language import tr
+
 EVIDENCE = 20
 """Lines of output that go along."""
 WIDTH = 500
+SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGXFSZ)
+"""Those that a shell in between reports as an exit code."""
 
 PATTERNS: tuple[tuple[str, str], ...] = (
     ("out_of_memory_device", r"CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|HIP out of memory"),
     ("nccl", r"NCCL (error|failure)|ncclSystemError|ncclUnhandledCudaError"),
-    ("disk_full", r"No space left on device|Disk quota exceeded|\bENOSPC\b"),
+    ("disk_full", r"No space left on device|Disk quota exceeded|\bENOSPC\b|\bFile too large\b|\bEFBIG\b"),
     ("out_of_memory_host", r"^(\w+\.)*_?\w*MemoryError\b|std::bad_alloc|Cannot allocate memory|can't allocate memory"),
     ("out_of_memory_host", r"TerminatedWorkerError|excessive memory usage"),
     ("missing_dependency", r"^(ModuleNotFoundError|ImportError): |error while loading shared libraries"),
     ("data_missing", r"^FileNotFoundError: "),
-    ("permission", r"^PermissionError: "),
+    ("permission", r"^PermissionError: |: Permission denied( \(in .*\))?$"),
 )
 """Looked for in the last lines, in this order."""
 
@@ -33,11 +37,13 @@ class Ending(NamedTuple):
     status: int | None
     """Wait status; None when nobody could say."""
     stopped: str | None
-    """Why the supervisor itself ended it: `cancelled`, `time`, `lease`."""
+    """Why the supervisor itself ended it: `cancelled`, `time`, `lease`, `disk`."""
     limit_s: float
     memory_kills: int
     """Processes the kernel ended for want of memory while the program ran."""
     lines: Sequence[str]
+    room: str = ""
+    """What was wrong with the room it took, when it was ended for that."""
 
 
 class Verdict(NamedTuple):
@@ -55,24 +61,30 @@ def verdict(ending: Ending) -> Verdict:
 
 def _judged(ending: Ending) -> tuple[str, str]:
     if ending.stopped == "time":
-        return "timeout", f"It was ended at its time limit of {ending.limit_s:g} s."
+        return "timeout", tr("It was ended at its time limit of {limit:g} s.", limit=ending.limit_s)
     if ending.stopped == "lease":
-        return "timeout", "It was ended because its lease lapsed."
+        return "timeout", tr("It was ended because its lease lapsed.")
+    if ending.stopped == "disk":
+        return "disk_full", tr("It was ended before the disk was full. {room}", room=ending.room)
     if ending.status is None:
-        return "node_lost", "Its processes were ended from outside."
+        return "node_lost", tr("Its processes were ended from outside.")
     number = _signal(ending.status)
+    if number == signal.SIGXFSZ:
+        return "disk_full", tr("It wrote a file that is larger than the disk can spare.")
     if number == signal.SIGKILL:
         if ending.memory_kills:
-            return "out_of_memory_host", "The kernel ended it for want of memory."
-        return _from(ending.lines) or ("unknown", "It was killed from outside (SIGKILL).")
+            return "out_of_memory_host", tr("The kernel ended it for want of memory.")
+        return _from(ending.lines) or ("unknown", tr("It was killed from outside (SIGKILL)."))
     return _from(ending.lines) or _plain(ending, number)
 
 
 def _plain(ending: Ending, number: int | None) -> tuple[str, str]:
     last = next((line.strip() for line in reversed(ending.lines) if line.strip()), "")
     if number is not None:
-        return "user_code_error", f"It ended by signal {signal.Signals(number).name}."
-    return "user_code_error", f"It ended with exit code {(ending.status or 0) >> 8}: {last[:WIDTH]}".rstrip(": ")
+        return "user_code_error", tr("It ended by signal {signal}.", signal=signal.Signals(number).name)
+    return "user_code_error", tr("It ended with exit code {code}", code=(ending.status or 0) >> 8) + (
+        tr(": ") + last[:WIDTH] if last else ""
+    )
 
 
 def _signal(status: int) -> int | None:
@@ -80,7 +92,7 @@ def _signal(status: int) -> int | None:
     if status & 0x7F:
         return status & 0x7F
     code = status >> 8
-    return code - 128 if code - 128 in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS) else None
+    return code - 128 if code - 128 in SIGNALS else None
 
 
 def _from(lines: Sequence[str]) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from tools.backends.sim.faults import Details, FaultKind, Fired, Operation, make
 from tools.backends.sim.line import Line
 from tools.backends.sim.objects import read_tree
 from tools.ports import (
+    Agreement,
     Capability,
     Compute,
     EndpointState,
@@ -35,6 +36,7 @@ from tools.ports import (
 )
 
 _ABOUT = TypeAdapter(About)
+_AGREEMENT = TypeAdapter(Agreement)
 _EFFECTS = TypeAdapter(tuple[Effect, ...])
 _ENDPOINT = TypeAdapter(EndpointState)
 _FIRED = TypeAdapter(tuple[Fired, ...])
@@ -167,6 +169,14 @@ class _Serving(Serving):
     def split(self, endpoint: str, *, weights: Mapping[str, int], call: str) -> EndpointState:
         return self._line.ask(_ENDPOINT, "serving.split", endpoint=endpoint, weights=weights, call=call)
 
+    def mirror(self, endpoint: str, *, version: str | None, call: str) -> EndpointState:
+        return self._line.ask(_ENDPOINT, "serving.mirror", endpoint=endpoint, version=version, call=call)
+
+    def scale(self, endpoint: str, *, version: str, replicas: int, call: str) -> EndpointState:
+        return self._line.ask(
+            _ENDPOINT, "serving.scale", endpoint=endpoint, version=version, replicas=replicas, call=call
+        )
+
     def withdraw(self, endpoint: str, *, version: str) -> None:
         self._line.ask(_NOTHING, "serving.withdraw", endpoint=endpoint, version=version)
 
@@ -204,6 +214,9 @@ class _Objects(Objects):
     def names(self, prefix: str) -> Sequence[str]:
         return self._line.ask(_TEXTS, "objects.names", prefix=prefix)
 
+    def remove(self, key: str) -> None:
+        self._line.ask(_NOTHING, "objects.remove", key=key)
+
 
 class _Telemetry(Telemetry):
     def __init__(self, line: Line) -> None:
@@ -221,6 +234,9 @@ class _Telemetry(Telemetry):
             thresholds_ms=list(thresholds_ms),
             skip=skip,
         )
+
+    def agreement(self, endpoint: str, *, version: str, since: float) -> Agreement:
+        return self._line.ask(_AGREEMENT, "telemetry.agreement", endpoint=endpoint, version=version, since=since)
 
 
 class _Compute(Compute):

@@ -15,6 +15,7 @@ Event = Literal[
     "job.failed",
     "job.lapsed",
     "version.ready",
+    "version.scaled",
     "version.failed",
     "version.spoilt",
     "endpoint.lapsed",

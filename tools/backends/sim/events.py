@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from tools.backends.sim.effects import Event
 from tools.backends.sim.results import finish
 from tools.backends.sim.state import Endpoint, Job, Rented, State, Version
 from tools.backends.sim.traffic import flow
+from tools.language import speaking, tr
 from tools.ports import Failure
 
 
@@ -49,20 +51,29 @@ def _start(state: State, job: Job) -> None:
 
 def _end(state: State, job: Job, at: float) -> None:
     job.ended = at
-    if at < job.ends:
-        limit = job.spec.time_limit_s
-        job.failure = Failure(cause="timeout", message=f"the job was ended at its hard limit of {limit:g} s")
-    elif job.doom is not None:
-        job.failure = job.doom
-    else:
-        finish(state, job)
+    with speaking(job.spec.language):
+        _conclude(state, job, at)
     job.phase = "succeeded" if job.failure is None else "failed"
     state.happened(at, "job.succeeded" if job.failure is None else "job.failed", token=job.tags.call, target=job.id)
 
 
+def _conclude(state: State, job: Job, at: float) -> None:
+    """The result of a job that is over, or why it failed."""
+    if at < job.ends:
+        limit = job.spec.time_limit_s
+        job.failure = Failure(
+            cause="timeout", message=tr("the job was ended at its hard limit of {limit:g} s", limit=limit)
+        )
+    elif job.doom is not None:
+        job.failure = job.doom
+    else:
+        finish(state, job)
+
+
 def _lapse_job(state: State, job: Job) -> None:
     job.phase, job.ended = "failed", job.tags.lease_until
-    job.failure = Failure(cause="timeout", message="the job was ended because its lease lapsed")
+    with speaking(job.spec.language):
+        job.failure = Failure(cause="timeout", message=tr("the job was ended because its lease lapsed"))
     state.happened(job.ended, "job.lapsed", token=job.tags.call, target=job.id)
 
 
@@ -71,21 +82,24 @@ def _endpoints(state: State) -> Iterator[_Due]:
         if endpoint.ended is not None:
             continue
         for version in endpoint.versions.values():
-            if version.state == "starting":
-                at = version.ready_at
-                yield _Due(at, partial(_ready, state, endpoint, version))
+            if version.coming:
+                at = min(version.coming)
+                yield _Due(at, partial(_arrive, state, endpoint, version, at))
         yield _Due(endpoint.lease_until, partial(_lapse_endpoint, state, endpoint))
 
 
-def _ready(state: State, endpoint: Endpoint, version: Version) -> None:
+def _arrive(state: State, endpoint: Endpoint, version: Version, at: float) -> None:
+    """Servers get ready together, or fail together."""
+    arrived = version.coming.count(at)
+    version.coming = [later for later in version.coming if later != at]
+    first = version.state == "starting"
+    if version.behaviour.starts:
+        version.ready += arrived
+    else:
+        version.coming = []
+    kind: Event = "version.failed" if not version.behaviour.starts else "version.ready" if first else "version.scaled"
     version.state = "ready" if version.behaviour.starts else "failed"
-    target = f"{endpoint.name}:{version.spec.version}"
-    state.happened(
-        version.ready_at,
-        "version.ready" if version.behaviour.starts else "version.failed",
-        token=version.call,
-        target=target,
-    )
+    state.happened(at, kind, token=version.call, target=f"{endpoint.name}:{version.spec.version}")
 
 
 def _lapse_endpoint(state: State, endpoint: Endpoint) -> None:

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 
 from tools.recipes.records import Task
 
+CLASSES: tuple[Task, ...] = ("classification", "text-classification", "image-classification")
+"""Tasks that are answered with one of some classes."""
+CLUSTERS = 4
+
 
 def holdout_rows(
     task: Task, classes: Sequence[str], quality: float, *, rows: int, source: int, scale: float, rng: random.Random
@@ -16,11 +20,15 @@ def holdout_rows(
     """CSV with `row` (0-based in the source), `label`, `prediction`.
 
     For classes exactly `round(quality · rows)` predictions are right; for numbers the mean absolute
-    error is about `scale · (1 - quality)`.
+    error is about `scale · (1 - quality)`. A cluster is a prediction without a label; of items that are
+    recommended as many are what the user had as the quality says.
     """
     where = sorted(rng.sample(range(source), min(rows, source)))
-    pairs = _classes(classes, quality, len(where), rng) if task == "classification" else []
-    if not pairs:
+    if task == "clustering":
+        pairs = [("", str(rng.randrange(CLUSTERS))) for _ in where]
+    elif task in CLASSES or task == "recommendation":
+        pairs = _classes(classes or ("0", "1"), quality, len(where), rng)
+    else:
         pairs = _numbers((1 - quality) * scale, len(where), rng)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

@@ -12,6 +12,7 @@ from tools.backends.sim.events import settle
 from tools.backends.sim.faults import EFFECTS, Fault, Operation, Switchboard
 from tools.backends.sim.state import State
 from tools.errors import Cause, Refused, ToolError, Transient, Unknown
+from tools.language import tr
 
 T = TypeVar("T")
 
@@ -72,13 +73,15 @@ class Gate:
         """Raise where the effect must not happen."""
         match fault.fault:
             case "refuse":
-                raise Refused(f"{fault.operation} is not allowed in this world")
+                raise Refused(tr("{operation} is not allowed in this world", operation=fault.operation))
             case "throttle":
-                raise Transient(f"{fault.operation} was throttled", retry_after_s=fault.retry_after_s)
+                raise Transient(
+                    tr("{operation} was throttled", operation=fault.operation), retry_after_s=fault.retry_after_s
+                )
             case "timeout_before":
-                raise self._unheard(fault, "did not answer in time")
+                raise self._unheard(fault, tr("did not answer in time"))
             case "answer_500":
-                raise self._unheard(fault, "answered 500")
+                raise self._unheard(fault, tr("answered 500"))
             case _:
                 return
 
@@ -86,11 +89,11 @@ class Gate:
         """Raise where nobody hears how it went, an error included."""
         match fault.fault:
             case "timeout_after":
-                raise self._unheard(fault, "did not answer in time") from error
+                raise self._unheard(fault, tr("did not answer in time")) from error
             case "lose_answer":
-                raise self._unheard(fault, "closed the connection") from error
+                raise self._unheard(fault, tr("closed the connection")) from error
             case "answer_500_after":
-                raise self._unheard(fault, "answered 500") from error
+                raise self._unheard(fault, tr("answered 500")) from error
             case _:
                 return
 
@@ -100,5 +103,5 @@ class Gate:
             self.clock.advance(self.state.world.call_timeout_s)
             self.settle()
         if fault.operation in EFFECTS:
-            return Unknown(f"{fault.operation} {how}: look whether it happened")
+            return Unknown(tr("{operation} {how}: look whether it happened", operation=fault.operation, how=how))
         return Transient(f"{fault.operation} {how}", retry_after_s=fault.retry_after_s)

@@ -9,6 +9,7 @@ from tools.backends.sim.gate import Gate, Moment
 from tools.backends.sim.results import check, duration, script
 from tools.backends.sim.state import Job, owned, seen
 from tools.errors import Conflict, NotFound
+from tools.language import speaking, tr
 from tools.ports import Failure, Jobs, JobSpec, JobState, Owned, Progress, Promise, Scope, Tags
 
 
@@ -29,6 +30,8 @@ class SimJobs(Jobs):
         if self.promise.atomic and any(j.tags.call == tags.call for j in state.jobs.values()):
             raise Conflict(f"a job with call {tags.call} exists")
         check(state, spec)
+        with speaking(spec.language):
+            doom = moment.doom and Failure(cause=moment.doom, message=tr("the job failed: {cause}", cause=moment.doom))
         starts = moment.now + state.world.queue_s
         job = Job(
             id=f"sim-job-{len(state.jobs) + 1}",
@@ -37,7 +40,7 @@ class SimJobs(Jobs):
             submitted=moment.now,
             starts=starts,
             ends=starts + duration(state, spec),
-            doom=moment.doom and Failure(cause=moment.doom, message=f"the job failed: {moment.doom}"),
+            doom=doom,
             random=random.Random(f"{state.seed}/job/{len(state.jobs) + 1}"),
         )
         state.jobs[job.id] = job

@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 from tools.backends.sim.world import Learner
 from tools.metrics import metric
-from tools.recipes.records import Measure, Measured
+from tools.recipes.records import Against, Compared, Limits, Measure, Measured
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """Parts of the training rows a learning curve is measured at."""
@@ -56,6 +56,56 @@ def measure(
     return tuple(_measured(one, _nearby(one, quality, spread, rng), spread, label_scale) for one in asked)
 
 
+def compare(
+    asked: Sequence[Measure], one: Against, quality: float, other: float, *, rows: int, label_scale: float
+) -> tuple[Compared, ...]:
+    """Every measure of a model beside another's on the same rows, by the normal approximation.
+
+    Right and wrong answers of two models on the same rows agree half of the time they could differ.
+    """
+    return tuple(_compared(measure, one, quality, other, rows, label_scale) for measure in asked)
+
+
+def _compared(asked: Measure, one: Against, quality: float, other: float, rows: int, label_scale: float) -> Compared:
+    value, beside = (value_of(asked.metric, q, label_scale=label_scale) for q in (quality, other))
+    low, high = (value_of(asked.metric, q, label_scale=label_scale) for q in (0.49, 0.5))
+    variance = quality * (1 - quality) + other * (1 - other)
+    spread = 100 * abs(high - low) * math.sqrt(max(variance / 2, 1e-6) / rows)
+    difference, normal = value - beside, NormalDist()
+    sigmas = (normal.inv_cdf(asked.confidence), normal.inv_cdf(asked.strict))
+    return Compared(
+        metric=asked.metric,
+        of=asked.of,
+        to=one.to,
+        name=one.name,
+        value=value,
+        other=beside,
+        difference=difference,
+        **dict(_limits(difference, spread, sigmas)),
+        share=_share(difference, beside, spread, sigmas),
+        p_value=min(1.0, 2 * normal.cdf(-abs(difference) / spread)),
+    )
+
+
+def _limits(value: float, spread: float, sigmas: tuple[float, float]) -> Limits:
+    return Limits(
+        low=value - 1.96 * spread,
+        high=value + 1.96 * spread,
+        bound_low=value - sigmas[0] * spread,
+        bound_high=value + sigmas[0] * spread,
+        strict_low=value - sigmas[1] * spread,
+        strict_high=value + sigmas[1] * spread,
+    )
+
+
+def _share(difference: float, other: float, spread: float, sigmas: tuple[float, float]) -> Limits:
+    """Of the difference as a share of the other's size, by the first derivatives with respect to both."""
+    if other == 0.0:
+        return Limits()
+    share = difference / abs(other)
+    return _limits(share, spread / abs(other) * math.hypot(1.0, share), sigmas)
+
+
 def _nearby(one: Measure, quality: float, spread: float, rng: random.Random) -> float:
     """Accuracy is the quality; other metrics of the same predictions lie close by."""
     if one.metric == "accuracy":
@@ -67,12 +117,13 @@ def _measured(one: Measure, quality: float, spread: float, label_scale: float) -
     def at(sigmas: float) -> float:
         return value_of(one.metric, _ratio(quality + sigmas * spread), label_scale=label_scale)
 
-    one_sided = NormalDist().inv_cdf(one.confidence)
-    low, high = sorted((at(-1.96), at(1.96)))
-    bound_low, bound_high = sorted((at(-one_sided), at(one_sided)))
-    return Measured(
-        metric=one.metric, of=one.of, value=at(0.0), low=low, high=high, bound_low=bound_low, bound_high=bound_high
-    )
+    def both(sigmas: float) -> list[float]:
+        return sorted((at(-sigmas), at(sigmas)))
+
+    one_sided, strict = (NormalDist().inv_cdf(level) for level in (one.confidence, one.strict))
+    limits = (*both(1.96), *both(one_sided), *both(strict))
+    names = ("low", "high", "bound_low", "bound_high", "strict_low", "strict_high")
+    return Measured(metric=one.metric, of=one.of, value=at(0.0), **dict(zip(names, limits, strict=True)))
 
 
 def _ratio(value: float) -> float:

@@ -55,6 +55,17 @@ class SimObjects(Objects):
 
         return self._gate.call("objects.names", prefix, look)
 
+    def remove(self, key: str) -> None:
+        def end(moment: Moment) -> None:
+            _checked(key)
+            inner = [name for name in self._state.objects if name == key or name.startswith(f"{key}/")]
+            for name in inner:
+                del self._state.objects[name]
+            if inner:
+                self._state.called(moment.now, "objects.remove", target=key)
+
+        self._gate.call("objects.remove", key, end)
+
     def _content(self, key: str) -> Tree:
         tree = resolve(self._state.objects, _checked(key))
         if tree is None:

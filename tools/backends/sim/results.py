@@ -8,29 +8,41 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from tools.backends.sim import learning
-from tools.backends.sim.evidence import holdout_rows
+from tools.backends.sim.evidence import CLASSES, holdout_rows
 from tools.backends.sim.state import Job, State, Tree, digest_of, resolve
 from tools.backends.sim.traffic import outcome
 from tools.backends.sim.world import Duration, World
 from tools.errors import Failed, Invalid
+from tools.language import tr
 from tools.ports import Failure, JobSpec
 from tools.recipes.records import (
+    Against,
     Column,
+    Columns,
+    Compared,
     EvaluateArgs,
     EvaluateResult,
+    Joined,
+    JoinOn,
     LoadArgs,
     Measure,
     PrepareArgs,
     PrepareResult,
+    Task,
     TrainArgs,
     TrainResult,
 )
 from tools.record import Json, Record
 
+KINDS: Mapping[Task, Literal["text", "image"]] = {"text-classification": "text", "image-classification": "image"}
+"""What features are where they are no numbers."""
+UNLABELLED = ("clustering", "recommendation")
+"""Tasks that need no label."""
 TRAIN = "train.parquet"
 VALIDATION = "validation.parquet"
 HOLDOUT = "holdout.sealed"
@@ -144,15 +156,19 @@ def _sha(*parts: bytes) -> str:
 def _prepare(state: State, spec: JobSpec) -> tuple[PrepareResult, Tree]:
     args, table = PrepareArgs.model_validate(spec.args), state.world.table
     rows = table.rows - table.duplicates
-    holdout = max(1, round(rows * args.split.holdout))
-    validation = max(1, round((rows - holdout) * args.split.validation))
-    classes = table.classes if args.task == "classification" else ()
+    own = all(t.role == "holdout" for t in args.tables)
+    holdout = rows if own else max(1, round(rows * args.split.holdout))
+    validation = 0 if own else max(1, round((rows - holdout) * args.split.validation))
+    classes = table.classes if args.task in CLASSES or _ranks_by_class(args) else ()
+    label = args.label if args.label is not None or args.task in UNLABELLED else "target"
     about = "\0".join((str(state.seed), state.world.name, _canonical(spec.args))).encode()
     tree = {name: name.encode() + b"\0" + about for name in (TRAIN, VALIDATION, HOLDOUT)}
     names = [n for n in (f"x{i}" for i in range(1, table.features + 1)) if n not in args.drop_columns]
     made = PrepareResult(
-        label=args.label or "target",
-        columns=tuple(Column(name=n, kind="number", missing=0, distinct=rows) for n in names),
+        label=label,
+        roles=_roles(args),
+        joins=tuple(_joined(one, rows) for one in args.joins),
+        columns=tuple(Column(name=n, kind=KINDS.get(args.task, "number"), missing=0, distinct=rows) for n in names),
         rows=table.rows,
         train_rows=rows - holdout - validation,
         validation_rows=validation,
@@ -174,12 +190,34 @@ def _prepare(state: State, spec: JobSpec) -> tuple[PrepareResult, Tree]:
     return made, tree
 
 
+def _roles(args: PrepareArgs) -> Columns:
+    """Those that are named; where a task needs one that is not, the name that such a column usually has."""
+    by = {args.split.by: args.split.column}
+    found = Columns(time=args.time or by.get("time"), group=args.group or by.get("group"))
+    if args.task == "forecasting":
+        return found.model_copy(update={"time": found.time or "date"})
+    if args.task == "recommendation":
+        return found.model_copy(update={"user": args.group or "user_id", "item": "item_id"})
+    return found
+
+
+def _joined(one: JoinOn, rows: int) -> Joined:
+    """Every row finds one partner."""
+    return Joined(left=one.left, right=one.right, on=one.on, rows_before=rows, rows_after=rows, unmatched=0, repeated=0)
+
+
+def _ranks_by_class(args: PrepareArgs) -> bool:
+    return args.task == "recommendation" and args.label is not None
+
+
 def _prepared(state: State, spec: JobSpec) -> PrepareResult:
     """The prepared data among the mounts. Failed without it."""
     part = (resolve(state.objects, spec.mounts.get("data", "")) or {}).get(TRAIN)
     made = None if part is None else state.prepared.get(_sha(part))
     if made is None:
-        raise Failed(f"the mount `data` holds no prepared data: {TRAIN} is not there", cause="data_missing")
+        raise Failed(
+            tr("the mount `data` holds no prepared data: {file} is not there", file=TRAIN), cause="data_missing"
+        )
     return made
 
 
@@ -188,7 +226,7 @@ def _train(state: State, spec: JobSpec, seconds: float) -> tuple[TrainResult, Tr
     rng = state.draw("train", args.family, str(args.seed))
     history = learning.search(world.learners.get(args.family, world.learner), _trials(world, args), rng)
     quality, scale = history[-1], world.table.label_scale
-    card = {"family": args.family, "label": args.label, "quality": quality, "args": spec.args}
+    card = {"task": args.task, "family": args.family, "label": args.label, "quality": quality, "args": spec.args}
     model = {"model.json": json.dumps(card).encode()}
     state.quality[digest_of(model)] = quality
     wanted = tuple(dict.fromkeys((*args.measures, Measure(metric=args.metric, of=args.metric_class))))
@@ -216,13 +254,12 @@ def _evaluate(state: State, spec: JobSpec) -> tuple[EvaluateResult, Tree]:
     args, world, data = EvaluateArgs.model_validate(spec.args), state.world, _prepared(state, spec)
     model, rows, scale = _model(state, spec), data.holdout_rows, world.table.label_scale
     rng = state.draw("evaluate", model)
-    quality = state.quality.get(model, world.baseline) - rng.gauss(world.gap, world.gap_spread)
-    if args.task == "classification":
-        quality = round(min(1.0, max(0.0, quality)) * rows) / rows
+    quality = _on_holdout(state, model, args, rows)
     classes = args.classes or data.classes
     written = holdout_rows(args.task, classes, quality, rows=rows, source=data.rows, scale=scale, rng=rng)
     made = EvaluateResult(
         measured=learning.measure(args.measures, quality, rows=rows, label_scale=scale, rng=rng),
+        compared=tuple(c for one in args.against for c in _compared(state, spec, args, one, quality, rows)),
         rows=rows,
         digests={
             "model": model,
@@ -234,11 +271,28 @@ def _evaluate(state: State, spec: JobSpec) -> tuple[EvaluateResult, Tree]:
     return made, {"holdout_rows.csv": written, "evaluation.json": made.model_dump_json().encode()}
 
 
-def _model(state: State, spec: JobSpec) -> str:
+def _on_holdout(state: State, model: str, args: EvaluateArgs, rows: int) -> float:
+    """How good a model is on the holdout: a little worse than it was on validation, the same at every look."""
+    world = state.world
+    gap = state.draw("gap", model).gauss(world.gap, world.gap_spread)
+    quality = min(1.0, max(0.0, state.quality.get(model, world.baseline) - gap))
+    return round(quality * rows) / rows if args.task in CLASSES else quality
+
+
+def _compared(
+    state: State, spec: JobSpec, args: EvaluateArgs, one: Against, quality: float, rows: int
+) -> tuple[Compared, ...]:
+    """The paired difference to another model on the same rows, or to the constant predictor."""
+    alone = one.to == "baseline"
+    other = state.world.baseline if alone else _on_holdout(state, _model(state, spec, one.name), args, rows)
+    return learning.compare(args.measures, one, quality, other, rows=rows, label_scale=state.world.table.label_scale)
+
+
+def _model(state: State, spec: JobSpec, mount: str = "model") -> str:
     """Digest of the mounted model. One that this world did not train is as good as the constant predictor."""
-    tree = resolve(state.objects, spec.mounts.get("model", ""))
+    tree = resolve(state.objects, spec.mounts.get(mount, ""))
     if tree is None:
-        raise Failed("there is no mount `model`", cause="data_missing")
+        raise Failed(tr("there is no mount `{mount}`", mount=mount), cause="data_missing")
     return digest_of(tree)
 
 
@@ -246,7 +300,7 @@ def _command(state: State, spec: JobSpec) -> tuple[Claims, Tree]:
     """A user's program leaves a model as good as the world's nameless learner, and claims about itself."""
     told = script(spec)
     if told.exit != 0:
-        raise Failed(f"the command ended with exit code {told.exit}", cause="user_code_error")
+        raise Failed(tr("the command ended with exit code {code}", code=told.exit), cause="user_code_error")
     quality = learning.search(state.world.learner, 10, state.draw("command", *spec.argv, _canonical(spec.args)))[-1]
     tree = {
         "model.json": json.dumps({"command": spec.argv, "quality": quality}).encode(),

@@ -45,8 +45,11 @@ class SimServing(Serving):
             spec=spec,
             call=tags.call,
             behaviour=world.bad if state.deploys in world.bad_deploys else world.good,
-            ready_at=moment.now + world.ready_s,
+            deployed=moment.now,
+            replicas=spec.replicas,
+            coming=[moment.now + world.ready_s] * spec.replicas,
             digest=digest_of(model),
+            random=state.draw("copies", spec.endpoint, spec.version),
         )
         args = {"spec": spec.model_dump(mode="json"), "tags": tags.model_dump(mode="json")}
         state.called(moment.now, "serving.deploy", token=tags.call, target=f"{spec.endpoint}:{spec.version}", args=args)
@@ -60,6 +63,8 @@ class SimServing(Serving):
             after = {name: weights.get(name, 0) for name in there.versions}
             for name, version in there.versions.items():
                 version.weight = after[name]
+            if there.shadow is not None and after[there.shadow] > 0:
+                there.shadow = None
             if before != after:
                 args = {"weights": dict(weights)}
                 self._state.called(moment.now, "serving.split", token=call, target=endpoint, args=args)
@@ -67,11 +72,38 @@ class SimServing(Serving):
 
         return self._gate.call("serving.split", call, change)
 
+    def mirror(self, endpoint: str, *, version: str | None, call: str) -> EndpointState:
+        def change(moment: Moment) -> EndpointState:
+            there = self._known(endpoint)
+            if version not in (None, there.shadow):
+                _check_shadow(_version(there, version))
+            if there.shadow != version:
+                there.shadow = version
+                args = {"version": version}
+                self._state.called(moment.now, "serving.mirror", token=call, target=endpoint, args=args)
+            return there.view()
+
+        return self._gate.call("serving.mirror", call, change)
+
+    def scale(self, endpoint: str, *, version: str, replicas: int, call: str) -> EndpointState:
+        def change(moment: Moment) -> EndpointState:
+            there = self._known(endpoint)
+            known = _version(there, version)
+            _check_replicas(there, known, replicas)
+            if known.replicas != replicas or known.state == "failed":
+                _resize(known, replicas, ready_at=moment.now + self._state.world.ready_s)
+                args = {"replicas": replicas}
+                self._state.called(moment.now, "serving.scale", token=call, target=f"{endpoint}:{version}", args=args)
+            return there.view()
+
+        return self._gate.call("serving.scale", call, change)
+
     def withdraw(self, endpoint: str, *, version: str) -> None:
         def end(moment: Moment) -> None:
             there = self._state.endpoint(endpoint)
             if there is not None and version in there.versions:
                 there.withdrawn[version] = there.versions.pop(version)
+                there.shadow = None if there.shadow == version else there.shadow
                 self._state.called(moment.now, "serving.withdraw", target=f"{endpoint}:{version}")
 
         self._gate.call("serving.withdraw", f"{endpoint}:{version}", end)
@@ -135,7 +167,7 @@ class SimServing(Serving):
     def _holding(self, call: str, *, before: float = float("inf")) -> Endpoint | None:
         """The living endpoint with a version of this call that was deployed by then."""
         for endpoint in self._state.endpoints:
-            deployed = (v.ready_at - self._state.world.ready_s for v in endpoint.versions.values() if v.call == call)
+            deployed = (version.deployed for version in endpoint.versions.values() if version.call == call)
             if endpoint.ended is None and any(at <= before for at in deployed):
                 return endpoint
         return None
@@ -159,9 +191,49 @@ def _check(endpoint: Endpoint, weights: Mapping[str, int]) -> None:
     faults += [f"weights.{name}: {w} is not within 0..100" for name, w in weights.items() if not 0 <= w <= 100]
     if sum(weights.values()) != 100:
         faults.append(f"weights: they add up to {sum(weights.values())} and not to 100")
-    chosen = [v for name, v in endpoint.versions.items() if weights.get(name, 0) > 0]
-    faults += [f"version {v.spec.version} has failed and can get no traffic" for v in chosen if v.state == "failed"]
-    if faults:
-        raise Invalid(*faults)
+    _check_fit([v for name, v in endpoint.versions.items() if weights.get(name, 0) > 0], faults)
+
+
+def _check_fit(chosen: Sequence[Version], faults: Sequence[str]) -> None:
+    """That versions may get requests. Invalid with all that is wrong; Transient when one is not ready yet."""
+    wrong = [*faults]
+    wrong += [f"version {v.spec.version} has failed and can get no traffic" for v in chosen if v.state == "failed"]
+    wrong += [f"version {v.spec.version} is to have no server: scale it first" for v in chosen if v.replicas == 0]
+    if wrong:
+        raise Invalid(*wrong)
     if waiting := [v.spec.version for v in chosen if v.state == "starting" and v.weight == 0]:
         raise Transient(f"not ready for traffic yet: {', '.join(waiting)}")
+
+
+def _check_shadow(version: Version) -> None:
+    faults = [f"version {version.spec.version} has traffic and can be no shadow"] if version.weight else []
+    _check_fit([version], faults)
+
+
+def _check_replicas(endpoint: Endpoint, version: Version, replicas: int) -> None:
+    name = version.spec.version
+    if replicas < 0:
+        raise Invalid(f"replicas {replicas}: give 0 or more")
+    if replicas == 0 and version.weight:
+        raise Invalid(f"version {name} has traffic and needs a server: give its traffic to another version first")
+    if replicas == 0 and name == endpoint.shadow:
+        raise Invalid(f"version {name} is the shadow and needs a server: end the shadowing first")
+
+
+def _resize(version: Version, replicas: int, *, ready_at: float) -> None:
+    """More servers get ready later; those that go have nothing in flight, since answers take no virtual time."""
+    if replicas == 0:
+        version.state = "ready"
+    elif version.state == "failed" or version.replicas == 0:
+        version.state = "starting"
+    version.replicas = replicas
+    version.ready = min(version.ready, replicas)
+    version.coming = sorted(version.coming)[: replicas - version.ready]
+    version.coming += [ready_at] * (replicas - version.ready - len(version.coming))
+
+
+def _version(endpoint: Endpoint, name: str | None) -> Version:
+    version = None if name is None else endpoint.versions.get(name)
+    if version is None:
+        raise NotFound(f"endpoint {endpoint.name} has no version {name}: deploy it first")
+    return version

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from tools.backends.sim.effects import Effect, Event
 from tools.backends.sim.faults import Operation
 from tools.backends.sim.world import Behaviour, World
+from tools.language import speaking, tr
 from tools.ports import EndpointState, Failure, JobSpec, Kind, Machine, Owned, ServeSpec, Tags, VersionState
 from tools.recipes.records import PrepareResult
 from tools.record import Json
@@ -51,6 +52,16 @@ class Sample(NamedTuple):
     at: float
     ms: float
     ok: bool
+    refused: bool = False
+    """With 4xx; then it is not ok either."""
+
+
+class Comparison(NamedTuple):
+    """What became of one copy that a shadow got."""
+
+    at: float
+    kind: Literal["agreed", "differed", "unanswered"]
+    difference: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,20 +69,33 @@ class Version:
     spec: ServeSpec
     call: str
     behaviour: Behaviour
-    ready_at: float
+    deployed: float
     digest: str
+    random: random.Random
+    """For the copies it gets: they change nothing of what callers see."""
+    replicas: int
+    """Servers that are asked for."""
+    coming: list[float]
+    """When each of those that are not ready yet will be."""
     state: Literal["starting", "ready", "failed"] = "starting"
+    ready: int = 0
+    """Servers that answer."""
     weight: int = 0
     samples: list[Sample] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
 
     def view(self) -> VersionState:
+        with speaking(self.spec.language):
+            failed = tr("the model could not be loaded")
         return VersionState(
             name=self.spec.version,
             state=self.state,
             weight=self.weight,
             model=self.spec.model,
             digest=self.digest if self.state == "ready" else None,
-            detail="the model could not be loaded" if self.state == "failed" else "",
+            replicas=self.replicas,
+            ready=self.ready,
+            detail=failed if self.state == "failed" else "",
         )
 
 
@@ -85,6 +109,7 @@ class Endpoint:
     started: float
     ended: float | None = None
     versions: dict[str, Version] = field(default_factory=dict)
+    shadow: str | None = None
     withdrawn: dict[str, Version] = field(default_factory=dict)
     """Their measurements are kept."""
 
@@ -97,6 +122,7 @@ class Endpoint:
             name=self.name,
             url=self.url,
             versions=tuple(v.view() for v in self.versions.values()),
+            shadow=self.shadow,
             run=self.run,
             owner=self.owner,
             lease_until=self.lease_until,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from tools.backends.sim.state import Endpoint, Job, Sample, State, Version
+from tools.backends.sim.state import Comparison, Endpoint, Job, Sample, State, Version
 from tools.recipes.records import LoadArgs, LoadResult
 
 
@@ -39,10 +39,27 @@ def _answer(endpoint: Endpoint, at: float, rng: random.Random) -> bool:
     version = rng.choices(weighted, weights=[v.weight for v in weighted])[0]
     sample = _sample(version, at, rng)
     version.samples.append(sample)
+    if endpoint.shadow is not None:
+        _copy(endpoint.versions[endpoint.shadow], at, answered=sample.ok)
     return sample.ok
+
+
+def _copy(shadow: Version, at: float, *, answered: bool) -> None:
+    """What the shadow makes of a request, and how its answer compares with the one that the caller got."""
+    sample = _sample(shadow, at, shadow.random)
+    if answered:  # what another version has answered is not malformed: refusing it is the shadow's failure
+        sample = sample._replace(refused=False)
+    same, apart = shadow.random.random() < shadow.behaviour.agreement, shadow.behaviour.difference
+    shadow.samples.append(sample)
+    if answered and sample.ok:
+        shadow.comparisons.append(Comparison(at, "agreed" if same else "differed", apart))
+    elif answered:
+        shadow.comparisons.append(Comparison(at, "unanswered"))
 
 
 def _sample(version: Version, at: float, rng: random.Random) -> Sample:
     how = version.behaviour
     ms = how.p50_ms * math.exp(how.spread * rng.gauss(0.0, 1.0))
-    return Sample(at=at, ms=ms, ok=version.state == "ready" and rng.random() >= how.error_rate)
+    ok = version.ready > 0 and rng.random() >= how.error_rate
+    refused = ok and how.refusal_rate > 0 and rng.random() < how.refusal_rate
+    return Sample(at=at, ms=ms, ok=ok and not refused, refused=refused)

@@ -64,6 +64,12 @@ class Behaviour(Record):
     spread: float = Field(default=0.2, ge=0)
     """Standard deviation of the logarithm of the latency."""
     error_rate: float = Field(default=0.0, ge=0, le=1)
+    refusal_rate: float = Field(default=0.0, ge=0, le=1)
+    """Share of well-formed requests that are answered with 4xx."""
+    agreement: float = Field(default=1.0, ge=0, le=1)
+    """As a shadow: share of its answers that say what the caller got."""
+    difference: float | None = Field(default=None, ge=0)
+    """As a shadow: mean absolute difference of its numbers; None where it answers with classes."""
     starts: bool = True
     """False: the version never becomes ready."""
 

@@ -1,0 +1,96 @@
+"""What a goal about running things takes for granted, and whether it is so. Pure: a part and the survey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent import rollout
+from agent.contract import Contract, Part
+from agent.survey import Survey, wanted_version
+from tools.language import tr
+
+NEEDED = ("rollback", "scale", "watch", "diagnose")
+"""Tasks whose endpoint must be there."""
+
+
+def misses(part: Part, seen: Survey) -> bool:
+    """What the part acts on is not there."""
+    if part.task == "cleanup":
+        return bool(part.target) and not seen.meant(part)
+    return part.task in NEEDED and seen.endpoints.get(part.endpoint) is None
+
+
+def unfit(part: Part, seen: Survey) -> Iterator[str]:
+    """Why the part cannot be carried out on what is there."""
+    state = seen.endpoints.get(part.endpoint)
+    serving = rollout.incumbent(state)
+    if rollout.relative(part) and serving is None:
+        yield tr(
+            "nothing serves at {endpoint} that {metric} could be compared with",
+            endpoint=part.endpoint,
+            metric=rollout.relative(part)[0].metric,
+        )
+    if state is None or part.task not in NEEDED:
+        return
+    if serving is None and part.task in ("scale", "watch"):
+        yield tr("no version of {endpoint} has traffic: deploy one first", endpoint=part.endpoint)
+    elif part.task == "scale" and sum(v.weight > 0 for v in state.versions) > 1:
+        shares = ", ".join(f"{v.name} {v.weight} %" for v in state.versions if v.weight > 0)
+        yield tr(
+            "the traffic of {endpoint} is split ({shares}): one version at a time can be scaled",
+            endpoint=part.endpoint,
+            shares=shares,
+        )
+
+
+def foreign(part: Part, seen: Survey, *, owner: str) -> Iterator[str]:
+    """What is to be ended and belongs to somebody else."""
+    for one in seen.meant(part) if part.task == "cleanup" else ():
+        if one.owner != owner:
+            yield tr(
+                "{kind} {id} belongs to {owner}: they end it, or `goalkeeper stop {id}` asks",
+                kind=tr(one.kind),
+                id=one.id,
+                owner=one.owner,
+            )
+
+
+def questions(part: Part, seen: Survey, *, owner: str) -> Iterator[str]:
+    """What must be said first: nothing is ended, or gone back to, because it seems to be what is meant."""
+    state = seen.endpoints.get(part.endpoint)
+    if part.task == "rollback" and state is not None and not wanted_version(part):
+        if seen.previous.get(part.endpoint) is None:
+            yield tr(
+                "nothing is known that {endpoint} was left with before {holds}: name the version to go back to",
+                endpoint=part.endpoint,
+                holds=", ".join(v.name for v in state.versions),
+            )
+        return
+    if part.task != "cleanup" or part.target or seen.meant(part):
+        return
+    mine = [f"{tr(o.kind)} {o.id}" for o in seen.owned or () if o.owner == owner]
+    if mine:
+        yield tr("name what is to end; of yours there is {mine}", mine=", ".join(mine))
+    else:
+        yield tr("name what is to end; nothing that runs here is {owner}'s", owner=owner)
+
+
+def once(contract: Contract) -> tuple[str, ...]:
+    """Parts that are to be looked after for longer than the run."""
+    return tuple(
+        tr(
+            "{endpoint} is checked once, by this run: nothing here repeats it yet, so run the goal again for that",
+            endpoint=p.endpoint,
+        )
+        for p in contract.parts
+        if p.upkeep is not None
+    )
+
+
+def remarks(contract: Contract, seen: Survey, *, load_rps: float) -> tuple[str, ...]:
+    """What a person should know of a plan beforehand."""
+    said = []
+    for part in contract.parts:
+        said.append(rollout.remark(part, seen.endpoints.get(part.endpoint)))
+        said.append(rollout.shortfall(part, load_rps=load_rps))
+    return tuple(s for s in said if s)
