@@ -79,7 +79,12 @@ def last_said(folder: Path) -> Progress | None:
     written = [path for name in ("log.tail", "log") if (path := folder / name).exists()]
     lines = last_lines(folder, SAID, within=4096)
     said = next((text for line in reversed(lines) if (text := _printable(line))), None)
-    return None if said is None else Progress(at=written[0].stat().st_mtime, message=said)
+    if said is None:
+        return None
+    try:
+        return Progress(at=written[0].stat().st_mtime, message=said)
+    except FileNotFoundError:
+        return None  # the segment was turned over meanwhile: the next look tells
 
 
 def _printable(line: str) -> str:
