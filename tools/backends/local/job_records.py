@@ -79,7 +79,7 @@ def last_said(folder: Path) -> Progress | None:
     written = [path for name in ("log.tail", "log") if (path := folder / name).exists()]
     lines = last_lines(folder, SAID, within=4096)
     said = next((text for line in reversed(lines) if (text := _printable(line))), None)
-    if said is None:
+    if said is None or not written:
         return None
     try:
         return Progress(at=written[0].stat().st_mtime, message=said)
