@@ -11,7 +11,7 @@ from tools.evaluate import Evaluated
 from tools.monitor import Monitored
 from tools.ports import Agreement, Traffic
 from tools.recipes.records import UNDER_TEST, Compared, Limits, Measured
-from tools.record import Json, Record
+from tools.record import Json
 from tools.train import Selected
 
 Stage = Literal["validation", "holdout", "live"]
@@ -27,7 +27,7 @@ AGREEMENT = "agreement"
 """Share of a shadow's answers that say what callers got."""
 
 
-class Observation(Record):
+class Observation(Limits):
     """One measured fact."""
 
     part: str
@@ -36,15 +36,6 @@ class Observation(Record):
     metric: str
     of: str | None = None
     value: float | None
-    low: float | None = None
-    high: float | None = None
-    """Two-sided 95 % interval."""
-    bound_low: float | None = None
-    bound_high: float | None = None
-    """One-sided bounds at the level that was asked for."""
-    strict_low: float | None = None
-    strict_high: float | None = None
-    """The same at the level for a holdout that has been opened before."""
     round: int = 0
     """Of the step, which is its look at the holdout in this part."""
     looks: int = 0

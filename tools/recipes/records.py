@@ -210,13 +210,9 @@ class TrainArgs(Record):
     seed: int = 0
 
 
-class Measured(Record):
-    """One number with its uncertainty, by bootstrap over rows."""
+class Limits(Record):
+    """How sure a number is; None where nothing can be said."""
 
-    metric: str
-    of: str | None = None
-    value: float | None
-    """None when it is not defined on these rows."""
     low: float | None = None
     high: float | None = None
     """Two-sided 95 % interval."""
@@ -226,6 +222,15 @@ class Measured(Record):
     strict_low: float | None = None
     strict_high: float | None = None
     """The same at the level for a holdout that has been opened before."""
+
+
+class Measured(Limits):
+    """One number with its uncertainty, by bootstrap over rows."""
+
+    metric: str
+    of: str | None = None
+    value: float | None
+    """None when it is not defined on these rows."""
 
 
 class TrainResult(Record):
@@ -258,22 +263,8 @@ class Against(Record):
     """What it is called; the model lies under the mount of that name, a baseline has none."""
 
 
-class Limits(Record):
-    """How sure a number is; None where nothing can be said."""
-
-    low: float | None = None
-    high: float | None = None
-    """Two-sided 95 % interval."""
-    bound_low: float | None = None
-    bound_high: float | None = None
-    """One-sided bounds at the measure's confidence."""
-    strict_low: float | None = None
-    strict_high: float | None = None
-    """The same at the level for a holdout that has been opened before."""
-
-
-class Compared(Record):
-    """The difference between two models on the same rows, by a paired bootstrap."""
+class Compared(Limits):
+    """The difference between two models on the same rows, by a paired bootstrap; the limits are the difference's."""
 
     metric: str
     of: str | None = None
@@ -284,15 +275,6 @@ class Compared(Record):
     other: float | None
     difference: float | None
     """value - other, in the metric's own unit."""
-    low: float | None = None
-    high: float | None = None
-    """Two-sided 95 % interval of the difference."""
-    bound_low: float | None = None
-    bound_high: float | None = None
-    """One-sided bounds of the difference at the measure's confidence."""
-    strict_low: float | None = None
-    strict_high: float | None = None
-    """The same at the level for a holdout that has been opened before."""
     share: Limits = Limits()
     """Of the difference as a share of the other's size, both resampled."""
     p_value: float | None = None
