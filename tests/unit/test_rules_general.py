@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
-
-from agent.brain.protocol import Context
-from agent.brain.rules.grammar.understand import Rules
-from agent.contract import Contract, Part, Refusal
-from agent.goal import Goal
-
-_MONDAY_NINE = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
-
-
-def _contract(text: str) -> Contract:
-    answer = Rules().understand(Goal.of(text, source="cli:tests"), Context(now=_MONDAY_NINE))
-    assert not isinstance(answer, Refusal), answer
-    return answer
-
-
-def _part(text: str) -> Part:
-    (part,) = _contract(text).parts
-    return part
+from understood import contract as _contract
+from understood import part as _part
 
 
 @pytest.mark.parametrize(
