@@ -8,47 +8,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from tasted import NDCG, asked, holdout, learner, part
 
 from tools.recipes.answers.comparing import paired
 from tools.recipes.answers.labelled import Labelled
 from tools.recipes.faults import BadInput
 from tools.recipes.learners import pointwise
 from tools.recipes.learners.learner import Opened, Told
-from tools.recipes.learners.recipes import recipe
 from tools.recipes.models.encode import matrix
-from tools.recipes.parts import Holdout, Part, endpoint_columns
-from tools.recipes.records import Against, Columns, EvaluateArgs, Family, Measure, TrainArgs
+from tools.recipes.parts import endpoint_columns
+from tools.recipes.records import Against, Measure
 
-ROLES = Columns(user="user_id", item="item_id")
-NDCG = Measure(metric="ndcg_at_10")
 RECALL = Measure(metric="recall_at_10")
 POPULARITY = Against(to="baseline", name="popularity")
-
-
-def part(frame: pl.DataFrame, label: str | None = None) -> Part:
-    return Part(frame, label, "digest")
-
-
-def holdout(frame: pl.DataFrame, label: str | None = None) -> Holdout:
-    return Holdout(frame.with_columns(pl.int_range(pl.len()).alias("row")), label, "digest")
-
-
-def learner(
-    family: Family,
-    train: pl.DataFrame,
-    validation: pl.DataFrame,
-    *,
-    label: str | None = None,
-    metric: str = "ndcg_at_10",
-) -> Any:
-    args = TrainArgs(
-        task="recommendation", label=label, roles=ROLES, family=family, metric=metric, trials=1, seconds=1, seed=3
-    )
-    return recipe("recommendation", family).learner(args, part(train, label), part(validation, label))
-
-
-def asked(label: str | None = None, **more: Any) -> EvaluateArgs:
-    return EvaluateArgs(task="recommendation", label=label, roles=ROLES, measures=(NDCG,), **more)
 
 
 def clicks(seed: int, rows: int = 600) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from tasted import NDCG, asked, holdout, learner, part
 
 from tools.recipes.answers.comparing import paired
 from tools.recipes.answers.intervals import measured
@@ -22,11 +23,8 @@ from tools.recipes.learners.recommendation import LISTS, Collaborative
 from tools.recipes.models.encode import matrix
 from tools.recipes.models.interactions import yes_of
 from tools.recipes.models.recommenders import ItemNeighbours, MatrixFactors
-from tools.recipes.parts import Holdout, Part
-from tools.recipes.records import Against, Columns, EvaluateArgs, Family, Measure, TrainArgs
+from tools.recipes.records import Against, Family, Measure, TrainArgs
 
-ROLES = Columns(user="user_id", item="item_id")
-NDCG = Measure(metric="ndcg_at_10")
 RECALL = Measure(metric="recall_at_10")
 POPULARITY = Against(to="baseline", name="popularity")
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -45,35 +43,9 @@ def interactions(*, taste: float, users: int = 300, items: int = 100, each: int 
     return pl.DataFrame({"user_id": np.repeat(np.arange(users), each)[rows], "item_id": 1000 + chosen.ravel()[rows]})
 
 
-def part(frame: pl.DataFrame, label: str | None = None) -> Part:
-    return Part(frame, label, "digest")
-
-
-def holdout(frame: pl.DataFrame, label: str | None = None) -> Holdout:
-    return Holdout(frame.with_columns(pl.int_range(pl.len()).alias("row")), label, "digest")
-
-
 def split(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     cut = frame.height * 4 // 5
     return frame[:cut], frame[cut:]
-
-
-def learner(
-    family: Family,
-    train: pl.DataFrame,
-    validation: pl.DataFrame,
-    *,
-    label: str | None = None,
-    metric: str = "ndcg_at_10",
-) -> Any:
-    args = TrainArgs(
-        task="recommendation", label=label, roles=ROLES, family=family, metric=metric, trials=1, seconds=1, seed=3
-    )
-    return recipe("recommendation", family).learner(args, part(train, label), part(validation, label))
-
-
-def asked(label: str | None = None, **more: Any) -> EvaluateArgs:
-    return EvaluateArgs(task="recommendation", label=label, roles=ROLES, measures=(NDCG,), **more)
 
 
 def by_hand(train: pl.DataFrame, test: pl.DataFrame, lists: dict[Any, list[Any]]) -> tuple[float, float]:
