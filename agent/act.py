@@ -156,7 +156,8 @@ def _guarded(call: Call, ask: Callable[[], Outcome], *, pass_on: tuple[type[Tool
     except pass_on:
         raise
     except JobFailed as error:
-        return _failed(call, error.cause, str(error), faults=error.faults, evidence=error.evidence)
+        failed = _failed(call, error.cause, str(error), faults=error.faults, evidence=error.evidence)
+        return failed.model_copy(update={"billed_micro": error.usd_micro})
     except ToolError as error:
         return _failed(call, _cause(error), str(error), faults=error.faults if isinstance(error, Invalid) else ())
     except Exception as error:  # noqa: BLE001 - recorded as a typed failure; an unrecorded one would leave the intent open
@@ -164,7 +165,7 @@ def _guarded(call: Call, ask: Callable[[], Outcome], *, pass_on: tuple[type[Tool
     if isinstance(outcome, Running):
         return Ended(call=call.id, phase="running", handle=outcome.handle)
     assert isinstance(outcome, Done)
-    return Ended(call=call.id, phase="done", result=outcome.result)
+    return Ended(call=call.id, phase="done", result=outcome.result, billed_micro=outcome.usd_micro)
 
 
 def _cause(error: ToolError) -> Cause:

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent import act, diagnose, guard
+from agent import accounts, act, asking, diagnose, guard, inbox
+from agent.approvals import beforehand
+from agent.audience import Today
 from agent.book import Book
 from agent.clock import Clock
-from agent.decide import Continue, decide, wound_down
+from agent.decide import TAKES_BACK, Continue, decide, wound_down
 from agent.diagnose import WORDS
+from agent.errors import OverLimit
 from agent.guard import Approved
 from agent.observe import Observation, observe
 from agent.plan import Step
-from agent.record.store import Message, Store
-from agent.state import Answer, CallState, Decided, Diagnosed, Ended, Intent, Settled
-from policies.limits import Limits
+from agent.record.ledger import Purse
+from agent.record.store import Store
+from agent.state import Decided, Diagnosed, Ended, Intent, Rejudged
+from policies.engine import Policies
 from tools.deploy import Inspected
 from tools.dispatch import Dispatcher
 from tools.language import tr
 from tools.monitor import Reading
 from tools.record import Json, Record
+
+FASTER = 3
+"""How often in a row another run may have used up what was to be reserved."""
 
 
 class Wait(Record):
@@ -39,28 +46,37 @@ class World:
     book: Book
     store: Store
     dispatcher: Dispatcher
-    limits: Limits
+    policies: Policies
     clock: Clock
-    usd_micro_per_hour: int | None
+
+    def purse(self) -> Purse:
+        """What the accounts outside the run allow now."""
+        return self.book.purse()
+
+    def today(self) -> Today:
+        """The run under the policies of today, now."""
+        return Today(run=self.book.run, policies=self.policies, now=self.clock.now())
 
 
 def advance(world: World) -> Decided | Wait:
     """Rounds until a decision is due. Whoever carries the decision out stores it together with what follows from it."""
     book = world.book
     _adopt(world)
+    again = 0
     while True:
-        _inbox(world)
+        inbox.take_in(world.store.messages(book.run.id), book, world.today())
         if wound_down(book.run) is not None:
-            act.stop(book.run.live_calls(), world.dispatcher)
+            act.stop(accounts.ending(book.run.live_calls()), world.dispatcher)
         finished = _collect(world)
         decision = decide(book.run, now=world.clock.now())
         if not isinstance(decision, Continue):
             book.add(decision)
             return decision
-        if (asked := guard.question(book.run, now=world.clock.now(), limits=world.limits)) is not None:
-            book.add(asked)
-        approved = [] if book.run.pending else _review(world)
-        book.commit()
+        _ask(world)
+        approved = [] if any(p.kind == "plan" for p in book.run.pending.values()) else _review(world)
+        if not _stored(world, again=again):
+            again += 1
+            continue
         if approved:
             for ended in act.perform(approved, world.dispatcher, world.clock):
                 _record(world, ended)
@@ -75,32 +91,17 @@ def _adopt(world: World) -> None:
     world.book.commit()
 
 
-def _inbox(world: World) -> None:
-    """What other processes asked of this run: denials before approvals, each once."""
-    run, book = world.book.run, world.book
-    for message in world.store.messages(run.id):
-        book.fold_in(message.id)
-        if message.kind == "cancel":
-            who = str(message.body.get("who", "somebody"))
-            book.add(Decided(action="cancel", why=tr("{who} cancelled the run", who=who), code=4))
-        else:
-            _answer(world, message)
-    now = world.clock.now()
-    for pending in list(run.pending.values()):
-        if pending.id != guard.envelope(run):
-            book.add(Answer(pending=pending.id, approve=False, who=tr("a later plan")))
-        elif pending.expires <= now:
-            book.add(Answer(pending=pending.id, approve=False, who=tr("nobody in time")))
-
-
-def _answer(world: World, message: Message) -> None:
-    """An answer counts for the question it names, and a yes only when it came in time."""
-    pending = world.book.run.pending.get(str(message.body.get("pending")))
-    approve = message.kind == "approve"
-    if pending is None or (approve and message.at >= pending.expires):
-        return
-    who = str(message.body.get("who", "somebody"))
-    world.book.add(Answer(pending=pending.id, approve=approve, who=who))
+def _stored(world: World, *, again: int) -> bool:
+    """Commit the round. Where another run was faster and an account has no room left, forget it: it is judged anew."""
+    try:
+        world.book.commit()
+    except OverLimit:
+        if again >= FASTER:
+            raise
+        world.book.reload()
+        _adopt(world)
+        return False
+    return True
 
 
 def _collect(world: World) -> bool:
@@ -114,19 +115,45 @@ def _collect(world: World) -> bool:
     return finished
 
 
+def _ask(world: World) -> None:
+    """The questions about the plan, judged anew where the policies have changed; `--yes` answers what it can."""
+    book = world.book
+    if book.run.plans[-1].policies_digest != world.policies.digest:
+        approvals, _ = guard.preview(book.run.plan, book.run, world.policies, purse=world.purse())
+        digest = world.policies.digest
+        book.add(Rejudged(version=book.run.plan.version, approvals=approvals, policies_digest=digest))
+    for question in asking.questions(world.today()):
+        book.add(question)
+        if (answer := beforehand(question, book.run)) is not None:
+            book.add(answer)
+
+
+_PASSING = frozenset(
+    ("budget", "budget_requester", "budget_month", "budget_standing", "rate", "gpu_hours", "calls", "jobs")
+)
+"""Policies that may object no longer once calls of the run have ended."""
+
+
 def _review(world: World) -> list[Approved]:
-    """Judge every ready step and journal the intents of those that may start."""
+    """Judge every ready step and journal the intents of those that may start, and the questions about those held."""
     book, approved = world.book, list[Approved]()
-    room = world.limits.parallel.calls - len(book.run.live_calls())
-    for step in book.run.ready()[: max(0, room)]:
-        attempt = 1 + sum(1 for c in book.run.calls.values() if c.call.step == step.id)
-        verdict, ticket = guard.review(step, book.run, world.limits, attempt=attempt, now=world.clock.now())
-        if verdict.policies == ("budget",) and book.run.live_calls():
+    room = world.policies.limits.parallel.calls - len(book.run.live_calls())
+    for step in book.run.ready():
+        if len(approved) >= room and step.tool not in TAKES_BACK:
+            continue
+        attempt = 1 + book.run.attempts(step.id)
+        verdict, ticket = guard.review(
+            step, book.run, world.policies, purse=world.purse(), attempt=attempt, now=world.clock.now()
+        )
+        if verdict.policies and _PASSING.issuperset(verdict.policies) and book.run.live_calls():
             continue  # what is reserved for running calls may come back: it is judged again when they end
         book.add(verdict)
         if ticket is not None:
             book.add(Intent(call=verdict.call.id, digest=verdict.call.digest))
             approved.append(ticket)
+        elif verdict.ruling == "held" and wound_down(book.run) is None:
+            for question in asking.call_questions(verdict, step, world.today()):
+                book.add(question)
     return approved
 
 
@@ -134,15 +161,16 @@ def _record(world: World, ended: Ended) -> None:
     """The outcome, what it cost, what it measured, and what a failure means."""
     book = world.book
     state = book.run.calls[ended.call]
-    if ended.phase == "done" and state.call.tool in _GOES_ON:
-        ended = ended.model_copy(update={"holds": True})
-    elif ended.phase != "running":
-        ended = ended.model_copy(update={"settled_micro": _bill(world, state)})
+    if ended.phase != "running":
+        ended = accounts.billed(state, book.run, world.clock.now(), ended)
     book.add(ended)
+    if (over := accounts.overran(state, book.run, ended)) is not None:
+        book.add(over)
     if ended.phase == "failed":
         act.stop([state], world.dispatcher)  # nothing of a failed call stays registered
-    if ended.phase == "done" and state.call.tool in _TAKES_OVER:
-        settle(world, part=_part_of(world, state))
+    if ended.phase == "done":
+        for settled in accounts.closing(book.run, world.clock.now(), by=state):
+            book.add(settled)
     step = book.run.plan.step(state.call.step)
     if ended.phase == "done" and step is not None and ended.result is not None and book.run.contract is not None:
         for seen in observe(step, ended.result, book.run.contract):
@@ -151,8 +179,10 @@ def _record(world: World, ended: Ended) -> None:
             book.add(ails)
     if ended.phase == "failed" and ended.cause is not None:
         part = step.part if step is not None else None
-        text = f"{tr(WORDS[ended.cause])}{tr(': ')}{ended.message}"
-        book.add(Diagnosed(part=part, step=state.call.step, cause=ended.cause, text=text))
+        kept = state.ended or ended  # as it was written down
+        text = f"{tr(WORDS[ended.cause])}{tr(': ')}{kept.message}"
+        rests = diagnose.rests_on(kept)
+        book.add(Diagnosed(part=part, step=state.call.step, cause=ended.cause, text=text, lines=rests))
 
 
 def _looks(world: World, seen: Observation) -> int:
@@ -172,34 +202,3 @@ def _diagnosed(world: World, step: Step, result: Json) -> Diagnosed | None:
     if found.cause is None:
         return None
     return Diagnosed(part=step.part, step=step.id, cause=found.cause, text=found.text)
-
-
-_GOES_ON = ("deploy_model", "scale_endpoint")
-_TAKES_OVER = ("extend_lease", "release_resource", "rollback_endpoint")
-"""What these end or hand over is paid for up to here; from then on somebody else's lease pays."""
-
-
-def settle(world: World, *, part: str | None = None) -> None:
-    """Close the reservations of what went on after its call was over: of one part, or at the end of the run."""
-    for state in [c for c in world.book.run.calls.values() if c.holds]:
-        if part is None or _part_of(world, state) == part:
-            stays = part is None and state.call.tool == "scale_endpoint"  # nobody took it back or over
-            cost = state.verdict.reserve_micro if stays else _bill(world, state)
-            world.book.add(Settled(call=state.call.id, usd_micro=cost))
-
-
-def _part_of(world: World, state: CallState) -> str | None:
-    steps = (s for p in world.book.run.plans for s in p.plan.steps if s.id == state.call.step)
-    return next((s.part for s in steps), None)
-
-
-def _bill(world: World, state: CallState) -> int:
-    """Price × time used, never more than was reserved: the hard limit ended it by then."""
-    reserved = state.verdict.reserve_micro
-    price = world.usd_micro_per_hour
-    if not reserved or price is None or state.started_at is None:
-        return 0
-    if state.call.tool in ("extend_lease", "rollback_endpoint"):
-        return reserved  # what keeps running after the report is paid for by its lease
-    used = max(0.0, world.clock.now() - state.started_at) * guard.servers(state.call.args)
-    return min(reserved, -(-round(price * used) // 3600))

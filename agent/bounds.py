@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 ALPHA = 0.05
 FIRST = 0.045
@@ -87,6 +88,7 @@ def needed(share: float, alpha: float = FIRST) -> int:
     return 1 if share >= 1.0 else math.ceil(math.log(alpha) / math.log1p(-share))
 
 
+@lru_cache(maxsize=4096)
 def most(n: int, share: float, alpha: float) -> int:
     """The largest count among `n` that a share of misses does not rule out at level `alpha`; one more does."""
     low, high = 0, n

@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 
 from agent import judge, live
+from agent.approvals import denied
 from agent.contract import Clause, Part
 from agent.diagnose import repeatable
-from agent.guard import denied
 from agent.judge import Judgement
 from agent.learning import by_command, holdout_clauses
 from agent.live import latest
 from agent.plan import Step
 from agent.search import can_search_on
-from agent.state import WITHOUT, CallState, Decided, Run
+from agent.state import WITHOUT, CallState, Decided, Overran, Run
 from tools.language import tr
 from tools.metrics import metric
 from tools.recipes.records import LOOKS
@@ -45,7 +45,7 @@ def decide(run: Run, *, now: float) -> Decision:
     if run.report is not None:
         return Decided(action="finish", why=run.report.reason)
     if (closing := wound_down(run)) is not None:
-        if run.live_calls() or run.ready():
+        if run.live_calls() or run.pending or run.ready():
             return GO_ON
         return Decided(action="finish", why=closing.why, code=closing.code)
     decision = _open(run, now)
@@ -59,7 +59,7 @@ def wound_down(run: Run) -> Decided | None:
     return next((d for d in run.decisions if d.change == "wind_down"), None)
 
 
-_TAKES_BACK = ("rollback_endpoint", "release_resource", "withdraw_version")
+TAKES_BACK = ("rollback_endpoint", "release_resource", "withdraw_version")
 
 
 def unkept(run: Run) -> list[str]:
@@ -72,7 +72,7 @@ def unkept(run: Run) -> list[str]:
         if part.task == "scale" and not all(run.done(s.id) for s in steps):
             deployed = any(s.tool == "scale_endpoint" and run.of_step(s.id) is not None for s in steps)
         # Taking back is tried once: a call that failed for good is not made again, and the lease ends what is left.
-        tried = any(s.tool in _TAKES_BACK and run.of_step(s.id) for s in steps)
+        tried = any(s.tool in TAKES_BACK and run.of_step(s.id) for s in steps)
         if deployed and not kept and not tried:
             parts.append(part.name)
     return parts
@@ -93,8 +93,10 @@ def _open(run: Run, now: float) -> Decision:
         return Decided(action="finish", why=why, code=_CODES.get(feasibility.verdict, 3))
     if cancelled := next((d for d in run.decisions if d.action == "cancel"), None):
         return Decided(action="finish", why=cancelled.why, code=4)
-    if who := denied(run):
-        return Decided(action="finish", why=tr("{who} did not approve the plan", who=who), code=3)
+    if (objection := denied(run)) is not None:
+        return Decided(action="finish", why=objection, code=3)
+    if run.overrun is not None:
+        return Decided(action="finish", why=_overran(run.overrun), code=1)
     if (refused := _refused(run)) is not None:
         return refused
     if contract.deadline_s is not None and now - run.started > contract.deadline_s:
@@ -105,6 +107,15 @@ def _open(run: Run, now: float) -> Decision:
         if (decision := _part(part, run)) is not None:
             return decision
     return _whole(run)
+
+
+def _overran(overrun: Overran) -> str:
+    return tr(
+        "{step} was billed ${billed:.6g} and ${reserved:.6g} were reserved",
+        step=overrun.call.partition("/")[2],
+        billed=overrun.billed_micro / 1e6,
+        reserved=overrun.reserved_micro / 1e6,
+    )
 
 
 def _refused(run: Run) -> Decided | None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from agent import bounds
 from agent.judge import allowed_share
+from agent.lines import Ended
 from agent.observe import HEALTHY
 from tools.deploy import Inspected
 from tools.errors import Cause
+from tools.inert import Seen, template, templates
 from tools.language import tr
 from tools.monitor import Reading
 from tools.ports import EndpointState, Traffic, VersionState
@@ -47,6 +49,17 @@ WORDS: dict[Cause, str] = {
     "permission": "it is not allowed here",
     "unknown": "the cause is not known",
 }
+
+
+SHOWN = 3
+"""Forms of lines that a diagnosis names."""
+
+
+def rests_on(ended: Ended) -> tuple[Seen, ...]:
+    """The lines that a failure's cause was read from, as forms; where none of them says it, the last ones."""
+    seen, said = templates(ended.evidence), template(ended.message)
+    telling = [s for s in seen if said and (s.text in said or said in s.text)]
+    return tuple(telling or seen)[-SHOWN:]
 
 
 class Ailment(Record):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from agent.contract import Contract
 from agent.goal import Goal
 from agent.plan import Estimate, Plan
 from tools.ports import Progress
-from tools.record import Record
+from tools.record import Json, Record
 
 Verdict = Literal["MET", "NOT MET", "UNPROVEN"]
 Status = Literal["planning", "waiting", "running", "done", "cancelled", "failed"]
@@ -25,6 +27,79 @@ class ApprovalAsked(Record):
     step: str
     reason: str
     policies: tuple[str, ...]
+    roles: tuple[str, ...] = ()
+    """Every role of which somebody must agree."""
+    who: tuple[str, ...] = ()
+    """Who has one of them and may answer, by name; `*` is everybody, nobody is nobody."""
+    reasons: tuple[str, ...] = ()
+    """What each policy says, in the order of `policies`."""
+
+
+class Kind(Record):
+    """Calls that an envelope allows: exactly these arguments, so many of them, for so much."""
+
+    tool: str
+    target: str | None = None
+    """What they act on, by id."""
+    namespace: str | None = None
+    count: int = Field(ge=1)
+    """Steps; an attempt repeated after a known failure is none."""
+    usd_micro: int | None = Field(default=None, ge=0)
+    """The most that all of them may cost; None where no price is known and that was approved."""
+    args: Json = {}
+    """As the plan shows them; `{"$ref": "TOOL.FIELD"}` is what a step by that tool will give."""
+    policies: tuple[str, ...] = ()
+    """Those that hold them and that the approval answers."""
+
+
+class Bounds(Record):
+    """What an approval reaches, as it was shown."""
+
+    usd_micro: int | None
+    kinds: tuple[Kind, ...]
+    public: Literal[False] = False
+    until: float
+    """Epoch seconds: what has not begun by then needs another approval."""
+
+
+class Pending(Record):
+    """A question to people that a run waits for: what an answer to it will mean, and whose counts."""
+
+    id: str
+    """`plan-N` and `plan-N.ROLE` for the plan's held calls, `call-STEP-ATTEMPT` and `.ROLE` for a single one."""
+    step: str
+    tool: str
+    reason: str
+    policies: tuple[str, ...]
+    """Those that asked, of which this question is about each."""
+    usd: float | None
+    """What the plan or the call may cost; None when a price is not known."""
+    asked: float
+    expires: float
+    """Unanswered by then is a no."""
+    kind: Literal["plan", "call"] = "plan"
+    plan: int = 0
+    """Version of the plan it was asked under."""
+    digest: str = ""
+    """Of the exact call, or of the plan with these bounds: an answer to anything else is none."""
+    policies_digest: str = ""
+    requester: str = ""
+    roles: tuple[str, ...] = ()
+    """Whoever answers has every one of them."""
+    other_than_requester: bool = False
+    who: tuple[str, ...] = ()
+    """Who may answer, by name; `*` is everybody. Empty: nobody yet."""
+    bounds: Bounds | None = None
+    again: str = ""
+    """Why an earlier answer does not reach this."""
+    answer: str = ""
+    """The command that answers it."""
+
+    def may_be_answered_by(self, user: str) -> bool:
+        """Whether that person's yes counts, as the question was put."""
+        if self.other_than_requester and user == self.requester:
+            return False
+        return user in self.who or "*" in self.who
 
 
 class Feasibility(Record):
@@ -80,6 +155,20 @@ class Resources(Record):
 class Spent(Record):
     usd: float
     by: dict[str, float] = {}
+
+
+class Pace(Record):
+    """What goes on and what it comes to, in dollars: of the run, and of all runs of its home."""
+
+    usd_per_hour: float = 0.0
+    """Of the run, what is kept after it included."""
+    forecast_usd: float = 0.0
+    """Spent, and what is reserved for what runs: the most that the run comes to if nothing new starts."""
+    home_usd_per_hour: float = 0.0
+    month_usd: float = 0.0
+    """Accrued in this UTC month by all runs of the home."""
+    month_forecast_usd: float = 0.0
+    """What that comes to at most by the month's end if nothing new starts."""
 
 
 class Revised(Record):
@@ -170,6 +259,7 @@ class RunReport(Record):
     status: Status
     clauses: tuple[ClauseVerdict, ...]
     spent: Spent
+    pace: Pace = Pace()
     resources: Resources
     holdout_looks: int
     revisions: tuple[Revised, ...]
@@ -202,6 +292,8 @@ class PlanDocument(Record):
     approvals: tuple[ApprovalAsked, ...]
     feasibility: Feasibility
     estimate: Estimate
+    questions: tuple[Pending, ...] = ()
+    """What `run` would ask before it starts; of a run, what it asks now."""
 
 
 class RunDocument(PlanDocument):
@@ -218,6 +310,8 @@ class RunLine(Record):
     goal: str
     started: str
     spent_usd: float
+    reserved_usd: float = 0.0
+    """For what runs."""
 
 
 class RunList(Record):
@@ -241,17 +335,14 @@ class StepView(Record):
     attempt: int = 1
 
 
-class Pending(Record):
-    """A question to a person that a run waits for."""
+class Answered(Record):
+    """What an answer was for."""
 
-    id: str
-    step: str
-    tool: str
-    reason: str
-    policies: tuple[str, ...]
-    usd: float | None
-    asked: float
-    expires: float
+    questions: tuple[str, ...]
+    message: str
+    """What carries it out."""
+    left: tuple[str, ...] = ()
+    """Questions that it was not for, each with who can answer and how."""
 
 
 class RunView(Record):
@@ -267,6 +358,7 @@ class RunView(Record):
     pending: tuple[Pending, ...] = ()
     spent_usd: float = 0.0
     reserved_usd: float = 0.0
+    pace: Pace = Pace()
     budget_usd: float | None = None
     started: float
     now: float
@@ -295,3 +387,5 @@ class Swept(Record):
     detail: str
     unowned: bool
     released: bool = False
+    failed: str = ""
+    """Why it could not be released."""

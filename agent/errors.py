@@ -3,8 +3,10 @@
 GoalkeeperError
 ├── InvalidRequest   exit 2: every fault with its place and the way out
 ├── NoSuchRun        exit 2
+├── NotTheirs        exit 4: somebody else has to answer
 ├── Busy             exit 5: another process owns the run
 └── Broken           exit 5: the store or a backend failed
+    └── OverLimit    an account has no room for what was to be reserved: judge anew
 """
 
 from __future__ import annotations
@@ -53,9 +55,19 @@ class NoSuchRun(GoalkeeperError):
     exit_code: ExitCode = 2
 
 
+class NotTheirs(GoalkeeperError):
+    """Somebody else has to answer: the question stays open."""
+
+    exit_code: ExitCode = 4
+
+
 class Busy(GoalkeeperError):
     """Another process drives this run."""
 
 
 class Broken(GoalkeeperError):
     """The store or a backend failed."""
+
+
+class OverLimit(Broken):
+    """An account has no room for a reservation: another run was faster. What was to be stored was not; judge anew."""

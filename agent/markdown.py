@@ -21,6 +21,7 @@ from agent.wording import (
     money,
     number,
     outside,
+    paces,
     rollout,
     span,
     spent,
@@ -197,6 +198,7 @@ def _spent(document: RunDocument) -> Iterator[str]:
     yield from (f"## {tr('Spent and resources')}", "")
     yield f"- {tr('spent')}: {spent(run.spent.usd, limit)}"
     yield from (f"  - {said(source)}: {money(usd)}" for source, usd in sorted(run.spent.by.items()))
+    yield from (f"- {name}: {figure}" for name, figure in paces(run.pace))
     for name, ids in (("created", run.resources.created), ("released", run.resources.released)):
         yield f"- {tr(name)}: {', '.join(code(i) for i in ids) or tr('nothing')}"
     if not run.resources.kept:

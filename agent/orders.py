@@ -30,7 +30,7 @@ def stop(endpoint: str, *, read: Read, at: float) -> tuple[Contract, Survey, Pla
 
 def extend(endpoint: str, *, for_s: float, owner: str, read: Read, at: float) -> tuple[Contract, Survey, Plan]:
     """Let an endpoint live for that long from now on. InvalidRequest when there is none."""
-    contract = Contract(parts=(Part(name=endpoint, task="deploy", target=endpoint),))
+    contract = Contract(parts=(Part(name=endpoint, task="deploy", target=endpoint, rollout=Rollout(lease_s=for_s)),))
     seen = _survey(endpoint, read, at)
     size = servers(seen.endpoints.get(endpoint))
     args: Json = {"endpoint": endpoint, "owner": owner, "for_s": for_s, "replicas": size}

@@ -95,6 +95,11 @@ def ref(step: str, field: str) -> dict[str, str]:
     return {REF: f"{step}.{field}"}
 
 
+def known(args: Json) -> Json:
+    """Arguments that are known before anything ran: references are left out."""
+    return {key: value for key, value in args.items() if not (isinstance(value, Mapping) and set(value) == {REF})}
+
+
 def resolve(value: Any, results: Mapping[str, Json]) -> Any:
     """The argument tree with every reference replaced; KeyError when a result is missing."""
     if isinstance(value, Mapping):

@@ -5,23 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 
 from agent import formulas, guard, running, validate
+from agent.asking import questions
+from agent.audience import Today
 from agent.brain.protocol import Brain, Context, Terms
 from agent.clock import stamp
 from agent.contract import Clause, Contract, Part, Refusal, Remark
-from agent.documents import ApprovalAsked, Feasibility, FeasibilityVerdict, PlanDocument
+from agent.documents import ApprovalAsked, Feasibility, FeasibilityVerdict, Pending, PlanDocument
 from agent.errors import Fault, InvalidRequest
 from agent.goal import Goal
 from agent.learning import holdout_clauses, opens_holdout, task_of
 from agent.plan import Plan, total
+from agent.record.ledger import Purse
 from agent.state import Planned, Run, Stated, Understood
 from agent.stated import Stated as StatedFields
 from agent.stated import merge
-from agent.survey import BUNDLED, REMOTE, DataFacts, Read, Survey, existing, source_of, survey
-from policies.limits import Limits
+from agent.survey import BUNDLED, REMOTE, DataFacts, Read, Survey, existing, is_path, source_of, survey
+from policies.engine import Policies
 from tools.language import tr
 from tools.metrics import metric
 from tools.record import Record
@@ -48,6 +52,8 @@ class Prospect(Record):
     understood: Understood
     survey: Survey | None
     planned: Planned
+    questions: tuple[Pending, ...] = ()
+    """What people would be asked before it starts."""
 
     def document(self) -> PlanDocument:
         return PlanDocument(
@@ -58,6 +64,7 @@ class Prospect(Record):
             approvals=self.planned.approvals,
             feasibility=self.planned.feasibility,
             estimate=total(self.planned.plan.steps),
+            questions=tuple(q.model_copy(update={"answer": ""}) for q in self.questions),
         )
 
 
@@ -71,11 +78,13 @@ class Desk(Record):
     utc_offset_s: int
     load_rps: float
     lease_s: float
+    purse: Purse
+    """What the accounts outside a run still allow."""
     budget_usd: float | None
     """The operator's own limit: a goal's budget is never above it."""
 
 
-def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, limits: Limits) -> Prospect:
+def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, policies: Policies) -> Prospect:
     """Understand, look, plan and judge. InvalidRequest when text and fields contradict each other."""
     goal = Goal.of(request.text, source=request.source)
     stated = _stated(request, goal, desk, brain.name)
@@ -91,17 +100,17 @@ def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, limits: 
         return _without_plan(stated, understood, "infeasible", bad)
     seen = survey(contract, read=read, folder=Path(stated.folder), at=desk.now)
     terms = Terms(load_rps=desk.load_rps, lease_s=desk.lease_s, owner=desk.owner, folder=stated.folder)
-    plan = brain.propose(contract, seen, terms)
-    return _judged(stated, understood, seen, plan, limits=limits, load_rps=desk.load_rps)
+    copies = deepcopy((contract, seen))  # a brain works on what it is given, and never on what it is judged by
+    return _judged(stated, understood, seen, lambda: brain.propose(*copies, terms), policies=policies, desk=desk)
 
 
 def ordered(
-    text: str, contract: Contract, seen: Survey, plan: Plan, *, desk: Desk, accept: bool, limits: Limits
+    text: str, contract: Contract, seen: Survey, plan: Plan, *, desk: Desk, accept: bool, policies: Policies
 ) -> Prospect:
     """A prospect whose contract and plan are given: an order that needs no understanding."""
     request = Request(text=text, source=f"cli:{desk.owner}", accept=accept)
     stated = _stated(request, Goal.of(text, source=request.source), desk, "none")
-    return _judged(stated, Understood(contract=contract), seen, plan, limits=limits, load_rps=desk.load_rps)
+    return _judged(stated, Understood(contract=contract), seen, lambda: plan, policies=policies, desk=desk)
 
 
 def _stated(request: Request, goal: Goal, desk: Desk, brain: str) -> Stated:
@@ -111,6 +120,8 @@ def _stated(request: Request, goal: Goal, desk: Desk, brain: str) -> Stated:
         owner=desk.owner,
         backend=desk.backend,
         runtime=desk.runtime,
+        load_rps=desk.load_rps,
+        lease_s=desk.lease_s,
         brain=brain,
         plan_now=stamp(desk.now),
         folder=str(Path(request.folder).resolve()),
@@ -135,15 +146,16 @@ def _formulated(contract: Contract, request: Request) -> Contract:
 
 
 def _outside(contract: Contract, folder: Path) -> Iterator[Fault]:
-    """Data that a goal file names in its text, too, must lie in its own project."""
+    """Data and models that a goal file names in its text, too, must lie in its own project."""
     here = Path.cwd()
     roots = (folder, here) if folder.is_relative_to(here) else (folder,)
-    for data in (d for p in contract.parts for d in p.data if not d.uri.startswith((BUNDLED, *REMOTE))):
-        path = Path(source_of(data.uri, folder))
+    named = [d.uri for p in contract.parts for d in p.data if not d.uri.startswith((BUNDLED, *REMOTE))]
+    named += [name for p in contract.parts for name in p.source_models if is_path(name)]
+    for place in named:
+        path = Path(source_of(place, folder))
         if not any(path.is_relative_to(root) for root in roots):
-            yield Fault(
-                place=data.uri, what=tr("lies outside the goal file's project"), fix=tr("name data of the project")
-            )
+            fix = tr("name data and models of the project")
+            yield Fault(place=place, what=tr("lies outside the goal file's project"), fix=fix)
 
 
 def _bounded(contract: Contract, desk: Desk) -> Contract:
@@ -162,28 +174,38 @@ def _without_plan(stated: Stated, understood: Understood, verdict: str, reasons:
 
 
 def _judged(
-    stated: Stated, understood: Understood, seen: Survey, plan: Plan, *, limits: Limits, load_rps: float
+    stated: Stated,
+    understood: Understood,
+    seen: Survey,
+    propose: Callable[[], Plan],
+    *,
+    policies: Policies,
+    desk: Desk,
 ) -> Prospect:
     contract = understood.contract
     assert contract is not None
-    if asked := tuple(q for p in contract.parts for q in running.questions(p, seen, owner=stated.owner)):
-        return _without_plan(stated, understood, "needs_input", asked).model_copy(update={"survey": seen})
-    unfit = (*_unusable(seen.data), *_mismatched(contract, seen))
-    bad = (*unfit, *_unplaced(contract, seen, stated.backend), *validate.faults(plan, contract))
-    if bad:
+    if unsaid := tuple(q for p in contract.parts for q in running.questions(p, seen, owner=stated.owner)):
+        return _without_plan(stated, understood, "needs_input", unsaid).model_copy(update={"survey": seen})
+    unfit = (*_unusable(seen.data), *_mismatched(contract, seen), *_unplaced(contract, seen, stated.backend))
+    read, faults = validate.proposed(propose)
+    bad = (*unfit, *(faults if read is None else validate.faults(read, contract)))
+    if bad or read is None:
         return _without_plan(stated, understood, "infeasible", bad).model_copy(update={"survey": seen})
+    plan = read.model_copy(update={"version": 1})
     if theirs := tuple(r for p in contract.parts for r in running.foreign(p, seen, owner=stated.owner)):
         return _without_plan(stated, understood, "refused", theirs).model_copy(update={"survey": seen})
-    run = Run(id="", stated=stated, contract=contract, survey=seen)
+    run = Run(id="", stated=stated, contract=contract, survey=seen, started=desk.now, last=desk.now)
     run.plans.append(Planned(plan=plan, approvals=(), feasibility=Feasibility(verdict="feasible")))
-    approvals, refused = guard.preview(plan, run, limits)
+    approvals, refused = guard.preview(plan, run, policies, purse=desk.purse)
     unknown = unknowns(contract, seen)
-    remarks = running.remarks(contract, seen, load_rps=load_rps)
+    remarks = running.remarks(contract, seen, load_rps=desk.load_rps)
     verdict = _refusal(refused) if refused else "unknown" if unknown else "feasible"
     said = tuple(f"{r.step}{tr(': ')}{r.reason}" for r in refused)
     feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": (*said, *unknown, *remarks)})
-    planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility)
-    return Prospect(stated=stated, understood=understood, survey=seen, planned=planned)
+    planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility, policies_digest=policies.digest)
+    run.plans[-1] = planned
+    asked = () if refused else questions(Today(run=run, policies=policies, now=desk.now))
+    return Prospect(stated=stated, understood=understood, survey=seen, planned=planned, questions=asked)
 
 
 def _refusal(refused: tuple[ApprovalAsked, ...]) -> FeasibilityVerdict:

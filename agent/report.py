@@ -17,6 +17,7 @@ from agent.documents import (
     Evidence,
     Figures,
     Kept,
+    Pace,
     Resources,
     Revised,
     RunReport,
@@ -28,6 +29,7 @@ from agent.errors import ExitCode
 from agent.findings import answers, estimated, findings, results
 from agent.judge import Judgement
 from agent.observe import Observation
+from agent.record.ledger import Burn
 from agent.running import once
 from agent.state import Decided, Run
 from tools.catalogue import BY_NAME
@@ -220,6 +222,7 @@ def compose(
     report: str | None,
     command: str,
     drawn: Figures,
+    burn: Burn,
 ) -> RunReport:
     """The report of a run as it stands, or as it ended. `command` is how a shell starts goalkeeper here."""
     clauses = clause_verdicts(run)
@@ -229,6 +232,7 @@ def compose(
         status="failed" if code == 5 else status,
         clauses=clauses,
         spent=Spent(usd=run.settled_micro / MICRO, by={k: v / MICRO for k, v in by.items() if v}),
+        pace=pace(run, burn),
         resources=_resources(run, command),
         holdout_looks=_looks(run),
         revisions=tuple(Revised(version=p.plan.version, why=p.plan.why) for p in run.plans[1:]),
@@ -243,6 +247,17 @@ def compose(
         findings=findings(run),
         figures=drawn,
         exit_code=code,
+    )
+
+
+def pace(run: Run, burn: Burn) -> Pace:
+    """What goes on now and what it comes to."""
+    return Pace(
+        usd_per_hour=burn.run_micro_per_hour / MICRO,
+        forecast_usd=(run.settled_micro + run.reserved_micro) / MICRO,
+        home_usd_per_hour=burn.home_micro_per_hour / MICRO,
+        month_usd=burn.month_micro / MICRO,
+        month_forecast_usd=burn.month_forecast_micro / MICRO,
     )
 
 

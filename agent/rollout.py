@@ -13,6 +13,7 @@ from agent import beside, bounds
 from agent.contract import Clause, Part, Strategy
 from agent.judge import allowed_share
 from agent.observe import HEALTHY, QUANTILES
+from agent.survey import Survey, source_model, wanted_version
 from tools.language import tr
 from tools.monitor import WARM_UP
 from tools.ports import EndpointState, VersionState
@@ -56,6 +57,14 @@ def way(part: Part, state: EndpointState | None) -> Strategy:
     """How it is rolled out: where nothing serves yet, nothing can be shadowed or replaced server by server."""
     beside = part.rollout.strategy in ("shadow", "rolling")
     return "direct" if beside and incumbent(state) is None else part.rollout.strategy
+
+
+def stays(part: Part, seen: Survey) -> bool:
+    """What is to be deployed is known beforehand, and it has all the traffic already: there is nothing to roll out."""
+    now = incumbent(seen.endpoints.get(part.endpoint))
+    about = wanted_version(part) if part.task == "rollback" else ":".join(filter(None, source_model(part) or ()))
+    model = seen.models.get(about)
+    return now is not None and now.weight == 100 and model is not None and now.model == model
 
 
 def only_longer(part: Part) -> bool:
@@ -229,6 +238,15 @@ def watches(part: Part, state: EndpointState | None, *, load_rps: float) -> tupl
             return replacements(part, servers=replicas(part, state), load_rps=load_rps)
         case _:
             return stages(part, load_rps=load_rps, alone=incumbent(state) is None)
+
+
+ENOUGH_S = 600.0
+"""What a rollout's lease has beside its watches."""
+
+
+def lease_s(part: Part, state: EndpointState | None, *, load_rps: float) -> float:
+    """How long an endpoint may live if nobody hands it over: several times the rollout's own length."""
+    return ENOUGH_S + 8 * sum(s.seconds for s in watches(part, state, load_rps=load_rps))
 
 
 def _shares(part: Part) -> tuple[int, ...]:

@@ -6,25 +6,46 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self, cast
 
+from agent.answering import choose
+from agent.audit.bundle import Exported, export
+from agent.audit.examine import find
+from agent.audit.heads import Heads
 from agent.brain.protocol import Brain
 from agent.clock import Clock, stamp
-from agent.documents import ClauseVerdict, Event, RunDocument, RunLine, RunList, RunReport, RunView, Status
-from agent.errors import Fault, InvalidRequest, NoSuchRun
+from agent.documents import (
+    Answered,
+    ClauseVerdict,
+    Event,
+    Pending,
+    RunDocument,
+    RunLine,
+    RunList,
+    RunReport,
+    RunView,
+    Status,
+)
+from agent.errors import Fault, InvalidRequest, NoSuchRun, NotTheirs
+from agent.explain import Explanation, Replay, explain, replay
 from agent.figures import evaluations, figures
+from agent.owned import Signing
 from agent.plan import Plan, total
+from agent.posed import waits
 from agent.record import owner
+from agent.record.ledger import Burn
 from agent.record.store import RunRow, Store
 from agent.report import compose
 from agent.sentences import sentence
 from agent.settings import Settings
 from agent.state import Decided, Run, fold, parse
 from agent.view import view
-from policies.limits import Limits
+from policies.engine import Policies
+from policies.faults import PolicyFaults
+from policies.load import load_policies
 from tools.dispatch import Dispatcher
 from tools.errors import ToolError
 from tools.language import language_of, speaking, tr
@@ -44,14 +65,15 @@ class Runs:
         backend: Backend,
         brain: Brain,
         clock: Clock,
-        limits: Limits,
+        policies: Policies,
     ) -> None:
         self._settings = settings
         self._backend = backend
         self._brain = brain
         self._clock = clock
-        self._limits = limits
+        self._policies = policies
         self._store_: Store | None = None
+        self._signing = Signing(Heads(settings.audit_folder), clock)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +88,7 @@ class Runs:
     @property
     def _store(self) -> Store:
         if self._store_ is None:
-            self._store_ = Store(self._settings.home / "goalkeeper.db")
+            self._store_ = Store(self._settings.home / "goalkeeper.db", redaction=self._settings.redaction)
         return self._store_
 
     @property
@@ -74,19 +96,27 @@ class Runs:
         """Reads need no verdict; nothing else passes."""
         return Dispatcher(self._backend, approved=lambda _: None, now=self._clock.now)
 
+    def _read(self, name: str, args: Json) -> Json:
+        """What a tool that reads says, without the secrets that may stand in it."""
+        told: Json = self._settings.redaction.value(self._reader.read(name, args))
+        return told
+
     def view(self, run: str) -> RunView:
         """The run now."""
         state = self._fold(self._resolve(run))
         with said_as(state):
-            return view(state, status=self._status(state), now=self._clock.now(), progress={})
+            now = self._clock.now()
+            seen = view(state, status=self._status(state), now=now, progress={}, burn=self._burn(state.id))
+            return seen.model_copy(update={"pending": self._open(state)})
 
     def show(self, run: str) -> RunDocument:
         """The run's document: final when it has ended, as it stands otherwise."""
         state = self._fold(self._resolve(run))
         if state.report is not None:
-            return document(state, state.report)
+            return document(state, self._signed_for(state.id, state.report))
         with said_as(state):
-            return document(state, self._compose(state, status=self._status(state), decided=None, path=None))
+            told = document(state, self._compose(state, status=self._status(state), decided=None, path=None))
+            return told.model_copy(update={"questions": self._open(state)})
 
     def runs(self) -> RunList:
         """Every run of this home, newest first."""
@@ -100,6 +130,7 @@ class Runs:
                     goal=row.goal,
                     started=stamp(row.started),
                     spent_usd=(row.settled + row.overrun) / MICRO,
+                    reserved_usd=row.reserved / MICRO,
                 )
                 for row in self._store.rows()
             )
@@ -114,25 +145,39 @@ class Runs:
                 text = sentence(parse(line))
             yield Event(seq=line.seq, at=line.at, kind=line.kind, text=text, body=line.body, hash=line.hash)
 
-    def answer(self, run: str, *, approve: bool, pending: str | None, who: str) -> str:
-        """Leave an answer for the run's owner. InvalidRequest when nothing of that name is asked."""
-        id_ = self._resolve(run)
-        state = self._fold(id_)
-        with said_as(state):
-            return self._answered(state, approve=approve, pending=pending, who=who)
+    def answer(self, run: str, *, approve: bool, pending: Sequence[str] = (), who: str) -> Answered:
+        """Leave an answer for the run's owner: to the questions named, else to every open one that is theirs.
 
-    def _answered(self, state: Run, *, approve: bool, pending: str | None, who: str) -> str:
-        id_ = state.id
-        if not state.pending or (pending is not None and pending not in state.pending):
-            asked = ", ".join(state.pending) or tr("nothing")
-            raise InvalidRequest(
-                Fault(place=id_, what=tr("it does not wait for that answer; it asks {asked}", asked=asked))
-            )
-        kind = "approve" if approve else "deny"
-        for name in state.pending if pending is None else (pending,):
-            body: Json = {"pending": name, "who": who}
-            self._store.post(run=id_, kind=kind, body=body, at=self._clock.now(), dedupe=f"{id_}:{name}:{kind}")
-        return self._carried_out(id_, tr("Approved" if approve else "Denied"))
+        InvalidRequest when nothing of that name is open; NotTheirs when somebody else has to answer.
+        """
+        state = self._fold(self._resolve(run))
+        with said_as(state):
+            messages = self._store.messages(state.id)
+            now = max(self._clock.now(), state.last)
+            chosen = choose(state, pending, who=who, approve=approve, waiting=messages, now=now)
+            left = tuple(self._waits(q, state) for q in chosen.others)
+            if not chosen.theirs:
+                raise NotTheirs("\n".join(left))
+            for question in chosen.theirs:
+                self._leave(question, state, approve=approve, who=who)
+            told = self._carried_out(state.id, tr("Approved" if approve else "Denied"))
+            return Answered(questions=tuple(q.id for q in chosen.theirs), message=told, left=left)
+
+    def _leave(self, question: Pending, run: Run, *, approve: bool, who: str) -> None:
+        kind, at = "approve" if approve else "deny", max(self._clock.now(), run.last)
+        body: Json = {"pending": question.id, "who": who, "uid": os.getuid(), "digest": question.digest}
+        dedupe = f"{run.id}:{question.id}:{kind}:{who}:{question.digest}"
+        self._store.post(run=run.id, kind=kind, body=body, at=at, dedupe=dedupe)
+
+    def _open(self, run: Run) -> tuple[Pending, ...]:
+        """The open questions, each with the command that answers it from here."""
+        program = command(self._settings)
+        commands = {q.id: f"{program} approve {run.id} {q.id}" for q in run.pending.values()}
+        return tuple(q.model_copy(update={"answer": commands[q.id]}) for q in run.pending.values())
+
+    def _waits(self, question: Pending, run: Run) -> str:
+        program = command(self._settings)
+        return waits(question, approve=f"{program} approve {run.id} {question.id}", resume=f"{program} resume {run.id}")
 
     def cancel(self, run: str, who: str) -> str:
         """Leave a cancellation for the run's owner."""
@@ -143,6 +188,21 @@ class Runs:
                 raise InvalidRequest(Fault(place=id_, what=tr("it has ended already")))
             self._store.post(run=id_, kind="cancel", body={"who": who}, at=self._clock.now(), dedupe=f"{id_}:cancel")
             return self._carried_out(id_, tr("Cancelled"))
+
+    def export(self, run: str, to: Path | None = None) -> Exported:
+        """Write the run's audit bundle there, else into this folder; also of a run that the store refuses to open."""
+        home, heads = self._settings.home, self._signing.heads
+        id_ = find(run, home, heads)
+        to = Path(f"{id_}.audit.zip") if to is None else to
+        return export(id_, home=home, heads=heads, fetch=self._backend.objects.fetch, to=to)
+
+    def explain(self, run: str, call: str) -> Explanation:
+        """Which policies decided about a call of the run, with the facts they saw."""
+        return explain(self._fold(self._resolve(run)), call)
+
+    def replay(self, run: str, folder: Path) -> Replay:
+        """What the policies of a folder would have answered to every call. InvalidRequest for their faults."""
+        return replay(self._fold(self._resolve(run)), in_force(folder))
 
     def _carried_out(self, run: str, what: str) -> str:
         driver = self._store.row(run).owner
@@ -175,6 +235,10 @@ class Runs:
         newest = f"; the newest are {', '.join(known[:3])}" if known else f"; there are none in {self._settings.home}"
         raise NoSuchRun(f"there is no run {run!r}{newest}")
 
+    def _burn(self, run: str) -> Burn:
+        """What goes on now, of the run and of the home, and what it comes to."""
+        return self._store.burn(run, at=self._clock.now())
+
     def _compose(self, run: Run, *, status: Status, decided: Decided | None, path: str | None) -> RunReport:
         report = compose(
             run,
@@ -182,19 +246,30 @@ class Runs:
             decided=decided,
             now=self._clock.now(),
             by=self._store.money(run.id),
+            burn=self._burn(run.id),
             report=path,
             command=command(self._settings),
             drawn=figures(run, self._evidence(run)),
         )
+        if status == "waiting" and run.pending:
+            asks = tr("; ").join(self._waits(q, run) for q in run.pending.values())
+            report = report.model_copy(update={"reason": asks})
         clauses = tuple(self._with_file(c) for c in report.clauses)
-        return report.model_copy(update={"clauses": clauses})
+        return self._signed_for(run.id, report.model_copy(update={"clauses": clauses}))
+
+    def _signed_for(self, run: str, report: RunReport) -> RunReport:
+        """The report with what this session could not sign for."""
+        problem = self._signing.problems.get(run)
+        if problem is None or problem in report.findings:
+            return report
+        return report.model_copy(update={"findings": (*report.findings, problem)})
 
     def _evidence(self, run: Run) -> dict[str, Json]:
         """Part → the full report of its latest evaluation, as far as it can be read."""
         found: dict[str, Json] = {}
         for part, key in evaluations(run).items():
             with suppress(ToolError):
-                told = self._reader.read("read_evaluation", {"key": key})["document"]
+                told = self._read("read_evaluation", {"key": key})["document"]
                 found |= {part: told} if told is not None else {}
         return found
 
@@ -240,6 +315,14 @@ def document(run: Run, report: RunReport) -> RunDocument:
     )
 
 
+def in_force(folder: Path | None) -> Policies:
+    """The policies of a folder, or the shipped ones. InvalidRequest lists every fault of theirs."""
+    try:
+        return load_policies(folder)
+    except PolicyFaults as error:
+        raise InvalidRequest(*(Fault(place=f.place, what=f.what, fix=f.fix) for f in error.faults)) from error
+
+
 def command(settings: Settings) -> str:
     """How a shell starts goalkeeper here, on this home: what a report prints must work when pasted."""
     name = Path(sys.executable).with_name("goalkeeper")
@@ -250,8 +333,14 @@ def command(settings: Settings) -> str:
         words = ["goalkeeper"]
     else:
         words = [str(name)]
-    if settings.origins.get("runtime", "default") != "default":
-        words = ["env", f"GOALKEEPER_RUNTIME_DIR={settings.runtime}", *words]
+    folders = {
+        "GOALKEEPER_RUNTIME_DIR": ("runtime", settings.runtime),
+        "GOALKEEPER_AUDIT_DIR": ("audit", settings.audit),
+    }
+    given = [
+        f"{name}={at}" for name, (field, at) in folders.items() if settings.origins.get(field, "default") != "default"
+    ]
+    words = ["env", *given, *words] if given else words
     if settings.backend != "local":
         words += ["--backend", settings.backend]
     return shlex.join([*words, "--home", str(settings.home)])

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from functools import singledispatch
 
+from agent import posed
+from agent.clock import stamp
 from agent.documents import Pending
 from agent.observe import Observation
+from agent.record.ledger import Crossing
 from agent.state import (
     Answer,
     Decided,
     Diagnosed,
     Ended,
     Finished,
+    Ignored,
     Intent,
+    Overran,
     Planned,
+    Rejudged,
     Settled,
     Stated,
     Understood,
     Verdict,
 )
 from agent.survey import Survey
+from tools.inert import marked
 from tools.language import tr
 from tools.record import Record
+
+_SHORT = 12
+"""Characters of a digest that people compare."""
 
 
 @singledispatch
@@ -104,6 +114,40 @@ def _(record: Settled) -> str:
 
 
 @sentence.register
+def _(record: Overran) -> str:
+    return tr(
+        "{step} was billed ${billed:.6g} and ${reserved:.6g} were reserved: nothing new starts, and what runs is ended",
+        step=record.call.partition("/")[2],
+        billed=record.billed_micro / 1e6,
+        reserved=record.reserved_micro / 1e6,
+    )
+
+
+@sentence.register
+def _(record: Crossing) -> str:
+    return tr(
+        "{percent} % of {account} is used up: ${accrued:.6g} of ${bound:.6g}, and ${reserved:.6g} is reserved",
+        percent=record.percent,
+        account=_account(record),
+        accrued=record.accrued_micro / 1e6,
+        bound=record.bound_micro / 1e6,
+        reserved=record.reserved_micro / 1e6,
+    )
+
+
+def _account(record: Crossing) -> str:
+    match record.holder:
+        case "run":
+            return tr("the budget")
+        case "standing":
+            return tr("what {name} may cost in {month}", name=record.name, month=record.month)
+        case "requester":
+            return tr("what {name} may spend in {month}", name=record.name, month=record.month)
+        case "month":
+            return tr("what everybody may spend in {month}", month=record.month)
+
+
+@sentence.register
 def _(record: Observation) -> str:
     value = tr("undefined") if record.value is None else f"{record.value:.6g}"
     of = tr(" of {of}", of=record.of) if record.of else ""
@@ -122,7 +166,13 @@ def _(record: Observation) -> str:
 
 @sentence.register
 def _(record: Diagnosed) -> str:
-    return record.text
+    said = tr("; ").join(
+        tr("line {n} of the evidence: {said}", n=seen.lines[0], said=marked(seen))
+        if seen.count == 1
+        else tr("line {n} of the evidence, {count} times: {said}", n=seen.lines[0], count=seen.count, said=marked(seen))
+        for seen in record.lines
+    )
+    return f"{record.text} ({said})" if said else record.text
 
 
 @sentence.register
@@ -133,15 +183,69 @@ def _(record: Decided) -> str:
 
 @sentence.register
 def _(record: Pending) -> str:
-    return tr("asks {id}: {reason}", id=record.id, reason=record.reason)
+    again = tr(" again, since {why}", why=record.again) if record.again else ""
+    return tr(
+        "asks {who} for {id}{again}: {reason} (digest {digest}, until {time})",
+        who=posed.who(record),
+        id=record.id,
+        again=again,
+        reason=record.reason,
+        digest=record.digest[:_SHORT] or tr("none"),
+        time=stamp(record.expires),
+    )
 
 
 @sentence.register
 def _(record: Answer) -> str:
+    match record.by:
+        case "person" | "flag":
+            return _said(record)
+        case "time":
+            return tr("nobody answered {pending} in time, which is a no", pending=record.pending)
+        case "overtaken":
+            return tr("{pending} is not asked any more", pending=record.pending)
+        case "policies":
+            return tr("{pending} is not asked any more: the policies have changed", pending=record.pending)
+
+
+def _said(record: Answer) -> str:
+    if not record.digest:  # of a journal from before answers named what they were to
+        return tr(
+            "{who} approved {pending}" if record.approve else "{who} denied {pending}",
+            who=record.who,
+            pending=record.pending,
+        )
+    how = tr(" beforehand (--yes)") if record.by == "flag" else ""
     return tr(
-        "{who} approved {pending}" if record.approve else "{who} denied {pending}",
+        "{who} approved {pending}{how} at {time} (digest {digest})"
+        if record.approve
+        else "{who} denied {pending}{how} at {time} (digest {digest})",
         who=record.who,
         pending=record.pending,
+        how=how,
+        time=stamp(record.at),
+        digest=record.digest[:_SHORT],
+    )
+
+
+@sentence.register
+def _(record: Ignored) -> str:
+    return tr(
+        "the yes of {who} to {pending} does not count: {why}"
+        if record.approve
+        else "the no of {who} to {pending} does not count: {why}",
+        who=record.who or tr("nobody"),
+        pending=record.pending,
+        why=record.why,
+    )
+
+
+@sentence.register
+def _(record: Rejudged) -> str:
+    return tr(
+        "the policies have changed: plan {version} is judged by them, and asks about {steps}",
+        version=record.version,
+        steps=", ".join(a.step for a in record.approvals) or tr("nothing"),
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Thread
 
-from agent import act, markdown, orders
-from agent.advance import World, settle
+from agent import accounts, act, markdown, orders
+from agent.advance import World
+from agent.answering import elsewhere
+from agent.approvals import overtaken, yes_or_no
 from agent.book import Book
 from agent.brain.protocol import Terms
+from agent.brain.rules.planning.propose import propose
 from agent.clock import Clock, FixedClock, WallClock, stamp
 from agent.contract import Contract
 from agent.decide import wound_down
@@ -25,20 +28,22 @@ from agent.documents import (
     Status,
     Swept,
 )
-from agent.errors import Busy, Fault, InvalidRequest
+from agent.errors import Fault, InvalidRequest
+from agent.owned import owned
 from agent.pages import page
 from agent.plan import Plan
 from agent.prospect import Desk, Prospect, Request, ordered, prospect, unreadable
-from agent.record import owner
+from agent.record.ledger import Cap, Purse, allowed
 from agent.revise import revise
-from agent.runs import Runs, document, said_as
+from agent.runs import Runs, document, in_force, said_as
 from agent.screen import Screen
 from agent.settings import Settings
-from agent.state import Answer, Decided, Finished, Run
+from agent.state import Decided, Finished, Run
 from agent.survey import Survey, survey
-from policies.limits import load_limits
+from agent.wording import outside
 from tools.dispatch import Dispatcher, Place, clock_of, open_backend, sweep_place
 from tools.language import language_of, speaking, tr
+from tools.sweep import Whose
 
 __all__ = ["Request", "Session"]
 
@@ -67,7 +72,7 @@ class Session(Runs):
             backend=backend,
             brain=Rules(),
             clock=clock_of(backend) or clock,
-            limits=load_limits(),
+            policies=in_force(settings.policies),
         )
 
     def plan(self, request: Request) -> PlanDocument:
@@ -83,14 +88,12 @@ class Session(Runs):
 
     def stop(self, endpoint: str, *, accept: bool = False) -> str:
         """A new run that ends an endpoint; its id. InvalidRequest when there is no such endpoint."""
-        order = orders.stop(endpoint, read=self._reader.read, at=self._clock.now())
+        order = orders.stop(endpoint, read=self._read, at=self._clock.now())
         return self._order(f"stop {endpoint}", order, accept)
 
     def extend(self, endpoint: str, *, for_s: float, accept: bool = False) -> str:
         """A new run that lets an endpoint live for that long from now on; its id."""
-        order = orders.extend(
-            endpoint, for_s=for_s, owner=self._settings.user, read=self._reader.read, at=self._clock.now()
-        )
+        order = orders.extend(endpoint, for_s=for_s, owner=self._settings.user, read=self._read, at=self._clock.now())
         return self._order(f"extend {endpoint} for {for_s:g} s", order, accept)
 
     def rollback(self, endpoint: str, *, to: str | None = None, accept: bool = False) -> str:
@@ -107,22 +110,29 @@ class Session(Runs):
         if why := self._brain.unsupported(contract):
             raise InvalidRequest(*(Fault(place=text, what=reason) for reason in why))
         folder = str(Path.cwd())
-        seen = survey(contract, read=self._reader.read, folder=Path(folder), at=self._clock.now())
-        plan = self._brain.propose(contract, seen, self._terms_in(folder))
-        found = ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, limits=self._limits)
+        seen = survey(contract, read=self._read, folder=Path(folder), at=self._clock.now())
+        plan = propose(contract, seen, self._terms_in(folder))
+        found = ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, policies=self._policies)
         if faults := unreadable(found):
             raise InvalidRequest(*faults)
         return self._begin(found)
 
     def _order(self, text: str, order: tuple[Contract, Survey, Plan], accept: bool) -> str:
         contract, seen, plan = order
-        return self._begin(ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, limits=self._limits))
+        return self._begin(
+            ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, policies=self._policies)
+        )
 
     def _begin(self, found: Prospect) -> str:
-        run = f"{datetime.fromtimestamp(self._clock.now()):%Y%m%d}-{secrets.token_hex(3)}"
-        contract = found.understood.contract
-        budget = None if contract is None or contract.budget_usd is None else round(contract.budget_usd * MICRO)
-        self._store.create(run=run, goal=found.stated.goal.text, started=self._clock.now(), budget=budget)
+        run = self._signing.name()
+        self._store.create(
+            run=run,
+            goal=found.stated.goal.text,
+            started=self._clock.now(),
+            requester=found.stated.owner,
+            standing=sorted(found.survey.endpoints) if found.survey is not None else (),
+            bounds=accounts.bounds(found.understood.contract),
+        )
         with self._owned(run) as book:
             for record in (found.stated, found.understood, found.survey, found.planned):
                 if record is not None:
@@ -131,8 +141,17 @@ class Session(Runs):
         return run
 
     def _prospect(self, request: Request) -> Prospect:
+        """Secrets are taken out before anything is understood: what is planned is what will be journalled."""
+        request = self._settings.redaction.record(request)
+        Thread(target=self._policies.prepare, daemon=True).start()  # while the data are looked at
         with speaking(language_of(request.text)):
-            return prospect(request, desk=self._desk(), brain=self._brain, read=self._reader.read, limits=self._limits)
+            return prospect(request, desk=self._desk(), brain=self._brain, read=self._read, policies=self._policies)
+
+    def _purse(self) -> Purse:
+        """What the accounts of this home allow a new run now, also where nothing has run yet."""
+        if not self._file.exists():
+            return allowed(self._caps)
+        return self._store.purse(at=self._clock.now(), requester=self._settings.user, caps=self._caps)
 
     def _desk(self) -> Desk:
         settings = self._settings
@@ -145,6 +164,7 @@ class Session(Runs):
             load_rps=settings.load_rps,
             lease_s=settings.endpoint_lease_s,
             budget_usd=settings.budget_usd,
+            purse=self._purse(),
         )
 
     def drive(self, run: str, *, watch: Watch | None = None, ask: Ask | None = None) -> RunDocument:
@@ -159,7 +179,7 @@ class Session(Runs):
         from agent.graph import activate  # LangGraph takes a second to import: only who drives pays for it
 
         with self._owned(id_) as book, said_as(book.run):
-            screen = Screen(watch, self._clock)
+            screen = Screen(watch, self._clock, self._settings.redaction, self._burn)
             book.watch = screen.journal
             world = self._world(book)
             book.status("running")
@@ -169,6 +189,7 @@ class Session(Runs):
                 )
                 if isinstance(decision, Decided):
                     break
+                self._signing.sign(book, "reached")
                 if decision.for_person and not book.run.live_calls():
                     if self._ask(book, ask, screen):
                         continue
@@ -203,14 +224,20 @@ class Session(Runs):
             book=book,
             store=self._store,
             dispatcher=Dispatcher(self._backend, approved=approved, now=self._clock.now),
-            limits=self._limits,
+            policies=self._policies,
             clock=self._clock,
-            usd_micro_per_hour=book.run.survey.usd_micro_per_hour if book.run.survey is not None else None,
         )
 
     def _revise(self, book: Book, decision: Decided) -> None:
         """The plan's next version, when the decision asks for one; both are one commit."""
-        planned = revise(book.run, decision, brain=self._brain, limits=self._limits, terms=self._terms(book.run))
+        planned = revise(
+            book.run,
+            decision,
+            brain=self._brain,
+            policies=self._policies,
+            purse=book.purse(),
+            terms=self._terms(book.run),
+        )
         if planned is not None:
             book.add(planned)
         book.commit()
@@ -219,7 +246,10 @@ class Session(Runs):
         """The report, as Markdown beside the journal and as the journal's last line."""
         run = book.run
         world = self._world(book)
-        settle(world)
+        for settled in accounts.closing(run, self._clock.now()):
+            book.add(settled)
+        for question in list(run.pending.values()):
+            book.add(overtaken(question))
         act.put_away(tuple(run.calls.values()), world.dispatcher)
         book.commit()  # the report reads what was spent from the store
         status: Status = "cancelled" if any(d.action == "cancel" for d in run.decisions) else "done"
@@ -236,7 +266,7 @@ class Session(Runs):
     def _publish(self, run: Run, report: RunReport, folder: Path) -> None:
         """The report as people pass it on."""
         folder.mkdir(parents=True, exist_ok=True)
-        told = document(run, report)
+        told = self._settings.redaction.record(document(run, report))
         (folder / "report.md").write_text(markdown.render(told), encoding="utf-8")
         (folder / "report.html").write_text(page.render(told), encoding="utf-8")
 
@@ -252,9 +282,11 @@ class Session(Runs):
             user=settings.tracking_user, password=settings.tracking_password, token=settings.tracking_token
         )
         try:
-            mirror(run, report, Client(settings.tracking_uri, credentials), files=self._pages(run.id))
+            client = Client(settings.tracking_uri, credentials, redaction=settings.redaction)
+            mirror(run, report, client, files=self._pages(run.id))
         except TrackingError as error:
-            return tr("the run was not mirrored to MLflow: {error}", error=error)
+            said = settings.redaction.text(outside(str(error)))
+            return tr("the run was not mirrored to MLflow: {error}", error=said)
         return ""
 
     def _pages(self, run: str) -> dict[str, Path]:
@@ -263,21 +295,22 @@ class Session(Runs):
         return {path.name: path for path in sorted(folder.glob("report.*"))}
 
     def _ask(self, book: Book, ask: Ask | None, screen: Screen) -> bool:
-        """Put the open questions to the person at the door; False when nobody answers."""
-        for pending in list(book.run.pending.values()):
-            screen.show(book.run, force=True)
-            answer = ask(pending) if ask is not None else None
-            if answer is None:
-                return False
-            if answer and (self._clock.now() >= pending.expires or self._objected(book.run)):
-                return True  # the next round says no: too late, or somebody else objected
-            book.add(Answer(pending=pending.id, approve=answer, who=self._settings.user))
+        """Put those of the open questions that are theirs to the person at the door; whether any was answered."""
+        run, user, answered = book.run, self._settings.user, False
+        for question in [q for q in self._open(run) if q.may_be_answered_by(user)]:
+            screen.show(run, force=True)
+            said = ask(question) if ask is not None else None
+            if said is None:
+                break
+            if said and (self._clock.now() >= question.expires or elsewhere(self._store.messages(run.id), question)):
+                return True  # it is too late, or somebody else was faster: the next round takes that in
+            at = max(self._clock.now(), run.last)
+            book.add(yes_or_no(question, approve=said, who=user, at=at, uid=os.getuid()))
+            answered = True
+            if not said:
+                break
         book.commit()
-        return True
-
-    def _objected(self, run: Run) -> bool:
-        """Somebody denied or cancelled while the person at the door was asked."""
-        return any(m.kind != "approve" for m in self._store.messages(run.id))
+        return answered
 
     def _wait(self, world: World, screen: Screen) -> None:
         """Until something that runs has ended, somebody left a message, or it is time to look at everything again."""
@@ -302,9 +335,22 @@ class Session(Runs):
         deadline = run.contract.deadline_s if run.contract is not None else None
         return now + LONGEST_WAIT_S if deadline is None else min(now + LONGEST_WAIT_S, run.started + deadline)
 
-    def sweep(self, *, release: bool) -> tuple[Swept, ...]:
-        """What runs own; with `release`, what nobody needs is ended."""
-        found = sweep_place(_place(self._settings), release=release, now=self._clock.now())
+    def sweep(
+        self,
+        *,
+        release: bool,
+        run: str | None = None,
+        owner: str | None = None,
+        ending: Callable[[str, str], None] | None = None,
+    ) -> tuple[Swept, ...]:
+        """What runs own; with `release`, what nobody needs is ended, each told by kind and id to `ending` before."""
+        found = sweep_place(
+            _place(self._settings),
+            release=release,
+            now=self._clock.now(),
+            whose=Whose(run=run, owner=owner),
+            ending=lambda owned: ending(owned.kind, owned.id) if ending is not None else None,
+        )
         return tuple(
             Swept(
                 kind=f.owned.kind,
@@ -315,22 +361,25 @@ class Session(Runs):
                 detail=f.owned.detail,
                 unowned=f.unowned,
                 released=f.released,
+                failed=f.failed,
             )
             for f in found
         )
 
-    @contextmanager
-    def _owned(self, run: str) -> Iterator[Book]:
+    @property
+    def _caps(self) -> tuple[Cap, ...]:
+        return accounts.caps(self._policies.limits)
+
+    def _owned(self, run: str) -> AbstractContextManager[Book]:
         """The run's journal, owned by this process as long as the block lasts."""
-        before = self._store.row(run).owner
-        gone = (before,) if before is not None and owner.gone(before) else ()
-        epoch = self._store.claim(run, owner=owner.me(), gone=gone)
-        book = Book(store=self._store, run=self._fold(run), epoch=epoch, clock=self._clock)
-        try:
-            yield book
-        finally:
-            with suppress(Busy):
-                self._store.release(run, epoch=epoch)
+        return owned(
+            run,
+            store=self._store,
+            clock=self._clock,
+            signing=self._signing,
+            redaction=self._settings.redaction,
+            caps=self._caps,
+        )
 
     def _terms(self, run: Run) -> Terms:
         return self._terms_in(run.stated.folder if run.stated is not None else ".")

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from agent.clock import parse as parse_time
 from agent.errors import Fault, InvalidRequest
 from tools.record import Record
+from tools.redact import Redaction, known_in
 
 FILE = "goalkeeper.toml"
 PREFIX = "GOALKEEPER_"
@@ -45,6 +46,11 @@ class Settings(Record):
     """Price of an hour of a local job."""
     runtime: Path
     """Per-user folder in which local resources register, outside `home`; absolute."""
+    audit: Path | None = None
+    """Where the signing key and the signed heads of journals lie, outside `home`; None: in the runtime folder."""
+    policies: Path | None = None
+    """A folder with policies and limits that take the place of the shipped ones; absolute. Never from a file of the
+    working folder, which may come from anybody."""
     endpoint_lease_s: float = 8 * 3600.0
     """How long a deployed endpoint lives when the goal does not say."""
     load_rps: float = 100.0
@@ -58,10 +64,23 @@ class Settings(Record):
     tracking_user: str | None = None
     tracking_password: SecretStr | None = None
     tracking_token: SecretStr | None = None
+    secrets: Mapping[str, SecretStr] = {}
+    """What the environment holds that looks like a credential, by name: it appears in nothing that is written down."""
     user: str
     """The operating-system user: who asks and who answers."""
     origins: Mapping[str, str] = {}
     """Field → where its value came from: `--home`, `GOALKEEPER_HOME`, `goalkeeper.toml`, `default`."""
+
+    @property
+    def audit_folder(self) -> Path:
+        return self.audit or self.runtime / "audit"
+
+    @property
+    def redaction(self) -> Redaction:
+        """What is taken out of everything that leaves: the secrets known here, and whatever looks like one."""
+        own = {"MLFLOW_TRACKING_PASSWORD": self.tracking_password, "MLFLOW_TRACKING_TOKEN": self.tracking_token}
+        given = {name: secret for name, secret in own.items() if secret is not None} | dict(self.secrets)
+        return Redaction({name: secret.get_secret_value() for name, secret in given.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +111,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], folder: Path) 
     faults: list[Fault] = []
     table = _file(folder / FILE, faults)
     values: dict[str, object] = {}
-    origins = {o.field: "default" for o in OPTIONS} | {"user": "operating system"}
+    origins = {o.field: "default" for o in OPTIONS} | {"user": "operating system", "secrets": "environment"}
     for option in OPTIONS:
         for origin, text in _given(option, flags, environ, table):
             try:
@@ -103,13 +122,23 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], folder: Path) 
             break
     if faults:
         raise InvalidRequest(*faults)
-    defaults = {"home": (folder / ".goalkeeper").absolute(), "runtime": _runtime(environ), "user": _user()}
+    defaults = {
+        "home": (folder / ".goalkeeper").absolute(),
+        "runtime": _runtime(environ),
+        "user": _user(),
+        "secrets": {name: SecretStr(value) for name, value in known_in(environ).items()},
+    }
     return Settings.model_validate(defaults | values | {"origins": origins})
 
 
 def from_process(flags: Mapping[str, object]) -> Settings:
     """`load` with this process's environment and working folder."""
     return load(flags, os.environ, Path.cwd())
+
+
+def redaction() -> Redaction:
+    """What is taken out of all that this process says, also where its settings are at fault."""
+    return Redaction(known_in(os.environ))
 
 
 def _given(
@@ -245,6 +274,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(field="now", key="now", read=lambda text, _: parse_time(text), file=False),
     Option(field="local_usd_per_hour", key="local_usd_per_hour", read=_number),
     Option(field="runtime", key="runtime_dir", read=_path, file=False),
+    Option(field="audit", key="audit_dir", read=_path, file=False),
+    Option(field="policies", key="policies", read=_path, file=False),
     Option(field="endpoint_lease_s", key="endpoint_lease", read=duration),
     Option(field="load_rps", key="load_rps", read=_positive),
     Option(field="step_summary", key="step_summary", read=_path, file=False, variable="GITHUB_STEP_SUMMARY"),

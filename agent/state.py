@@ -1,7 +1,6 @@
-"""The state of a run: the fold of its journal, and the shape of every line.
+"""The state of a run: the fold of its journal.
 
-A line's kind names its record here. Folding is a pure function of the lines in order, so a run that
-was killed at any instant is what its journal says.
+Folding is a pure function of the lines in order, so a run that was killed at any instant is what its journal says.
 """
 
 from __future__ import annotations
@@ -12,147 +11,63 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agent.contract import Contract, Refusal
-from agent.documents import ApprovalAsked, Feasibility, Pending, RunReport
-from agent.goal import Goal
+from agent.documents import Pending, RunReport
+from agent.lines import (
+    LINES,
+    RETRY,
+    WITHOUT,
+    Answer,
+    Answered,
+    Decided,
+    Diagnosed,
+    Ended,
+    Finished,
+    Grant,
+    Ignored,
+    Intent,
+    Overran,
+    Planned,
+    Rejudged,
+    Ruling,
+    Settled,
+    Stated,
+    Understood,
+    Verdict,
+)
 from agent.observe import Observation
 from agent.plan import Plan, Step
+from agent.record.ledger import Crossing
 from agent.record.store import Line
 from agent.survey import Survey
-from tools.errors import Cause
 from tools.record import Json, Record
 from tools.tool import Call
 
-WITHOUT = "without:"
-"""A decision's change that goes on without one candidate that failed."""
-RETRY = "retry:"
-"""A decision's change that lets a step be tried again under a new attempt."""
-Ruling = Literal["approved", "held", "refused"]
-
-
-class Stated(Record):
-    """Kind `goal`: what was asked, and on what terms."""
-
-    goal: Goal
-    accept: bool
-    """The requester accepts the plan's envelope beforehand."""
-    owner: str
-    backend: str
-    brain: str
-    plan_now: str
-    """The clock when the goal was planned, RFC 3339."""
-    runtime: str = ""
-    """Where what the run makes on this machine registers."""
-    folder: str
-    """Absolute: where relative paths are resolved and the user's own program starts."""
-
-
-class Understood(Record):
-    """Kind `contract`."""
-
-    contract: Contract | None
-    refusal: Refusal | None = None
-
-
-class Planned(Record):
-    """Kind `plan`: a version, what it would ask, and whether it can work."""
-
-    plan: Plan
-    approvals: tuple[ApprovalAsked, ...]
-    feasibility: Feasibility
-
-
-class Verdict(Record):
-    """Kind `verdict`: the guard's answer about exactly one call."""
-
-    call: Call
-    ruling: Ruling
-    policies: tuple[str, ...]
-    reasons: tuple[str, ...]
-    facts: Json
-    reserve_micro: int = 0
-
-
-class Intent(Record):
-    """Kind `intent`: this call is about to be performed."""
-
-    call: str
-    digest: str
-
-
-class Ended(Record):
-    """Kind `outcome`: what a call came to."""
-
-    call: str
-    phase: Literal["running", "done", "failed"]
-    handle: str | None = None
-    result: Json | None = None
-    cause: Cause | None = None
-    message: str = ""
-    faults: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    settled_micro: int = 0
-    holds: bool = False
-    """What it made goes on: its reservation stays open until that is handed over or has ended."""
-
-
-class Settled(Record):
-    """Kind `settled`: what a call's creation cost until it was handed over or ended."""
-
-    call: str
-    usd_micro: int
-
-
-class Answer(Record):
-    """Kind `answer`: a person decided, or time did."""
-
-    pending: str
-    approve: bool
-    who: str
-
-
-class Diagnosed(Record):
-    """Kind `diagnosis`: a cause from the closed set, for a failure or a clause that is short."""
-
-    part: str | None
-    step: str | None
-    cause: Cause
-    text: str
-
-
-class Decided(Record):
-    """Kind `decision`: why the plan is revised or the run ends."""
-
-    action: Literal["revise", "finish", "cancel"]
-    part: str | None = None
-    change: str = ""
-    """For `revise`: `search`, `exhausted`, `extend`, `grow`, `roll_back`, `stop`, `wind_down`, or `retry:STEP`."""
-    why: str
-    code: int = 0
-    """The exit code that this reason leads to, before the clauses are counted."""
-
-
-class Finished(Record):
-    """Kind `finish`: the report, final."""
-
-    report: RunReport
-
-
-LINES: dict[str, type[Record]] = {
-    "goal": Stated,
-    "contract": Understood,
-    "survey": Survey,
-    "plan": Planned,
-    "verdict": Verdict,
-    "intent": Intent,
-    "outcome": Ended,
-    "settled": Settled,
-    "observation": Observation,
-    "diagnosis": Diagnosed,
-    "decision": Decided,
-    "asked": Pending,
-    "answer": Answer,
-    "finish": Finished,
-}
+__all__ = [
+    "LINES",
+    "RETRY",
+    "WITHOUT",
+    "Answer",
+    "Answered",
+    "CallState",
+    "Decided",
+    "Diagnosed",
+    "Ended",
+    "Finished",
+    "Grant",
+    "Ignored",
+    "Intent",
+    "Overran",
+    "Planned",
+    "Rejudged",
+    "Ruling",
+    "Run",
+    "Settled",
+    "Stated",
+    "Understood",
+    "Verdict",
+    "fold",
+    "parse",
+]
 
 
 @dataclass
@@ -169,6 +84,8 @@ class CallState:
     """Where its intent stands in the journal: nothing is performed before that line is stored."""
     holds: bool = False
     """Its reservation is open although it is over: what it made goes on."""
+    settled_micro: int | None = None
+    """What it cost, once that is known."""
     seq: int = 0
 
     @property
@@ -179,6 +96,11 @@ class CallState:
     def live(self) -> bool:
         """The backend may hold something for it that is not settled."""
         return self.phase in ("intended", "running")
+
+    @property
+    def committed_micro(self) -> int:
+        """What it cost, or may still cost."""
+        return self.verdict.reserve_micro if self.settled_micro is None else self.settled_micro
 
 
 @dataclass
@@ -199,14 +121,21 @@ class Run:
     """Journal sequence of each observation: the evidence id."""
     decisions: list[Decided] = field(default_factory=list)
     diagnoses: list[Diagnosed] = field(default_factory=list)
+    asked: dict[str, Pending] = field(default_factory=dict)
+    """Every question so far, open or not."""
     pending: dict[str, Pending] = field(default_factory=dict)
+    """Those that are open."""
     answers: dict[str, Answer] = field(default_factory=dict)
+    rejudged: bool = False
+    """The policies have changed since the run was planned."""
     report: RunReport | None = None
     started: float = 0.0
     last: float = 0.0
     seq: int = 0
     settled_micro: int = 0
     reserved_micro: int = 0
+    overrun: Overran | None = None
+    """The first bill above its reservation."""
 
     @property
     def plan(self) -> Plan:
@@ -239,11 +168,31 @@ class Run:
         return own + max((o.looks for o in self.observations if o.part == part), default=0)
 
     def ready(self) -> list[Step]:
-        """Steps whose needs are done and that have not been judged."""
+        """Steps whose needs are done and that have not been judged, or whose questions were all answered with yes."""
         return [s for s in self.plan.steps if s.id not in self.by_step and all(self.done(n) for n in s.needs)]
 
+    def holds(self, question: Pending) -> bool:
+        """It is about a single call, and that call is held."""
+        state = self.of_step(question.step)
+        if question.kind != "call" or state is None:
+            return False
+        return state.phase == "held" and state.call.digest == question.digest
+
+    def said_no(self, question: Pending) -> bool:
+        """Somebody denied it, or nobody answered in time. What journals called an answer before it named what it
+        was to may have been a later plan's."""
+        answer = self.answers.get(question.id)
+        if answer is None or answer.approve:
+            return False
+        return answer.by == "time" or (answer.by == "person" and bool(answer.digest))
+
+    def attempts(self, step: str) -> int:
+        """How often the step was begun."""
+        return sum(1 for c in self.calls.values() if c.call.step == step and c.phase not in ("held", "refused"))
+
     def apply(self, seq: int, at: float, kind: str, record: Record) -> None:
-        """Fold one line in."""
+        """Fold one line in. Time does not go back, whatever a clock says."""
+        at = max(at, self.last)
         self.seq, self.last = seq, at
         _FOLD[kind](self, record, seq, at)
 
@@ -283,6 +232,7 @@ def _outcome(run: Run, record: Ended, seq: int, at: float) -> None:
     if record.phase != "running":
         state.ended_at, state.holds = at, record.holds
         if not record.holds:
+            state.settled_micro = record.settled_micro
             run.reserved_micro -= state.verdict.reserve_micro
             run.settled_micro += record.settled_micro
     state.phase, state.ended, state.seq = record.phase, record, seq
@@ -291,9 +241,13 @@ def _outcome(run: Run, record: Ended, seq: int, at: float) -> None:
 
 def _settled(run: Run, record: Settled, seq: int, at: float) -> None:
     state = run.calls[record.call]
-    state.holds = False
+    state.holds, state.settled_micro = False, record.usd_micro
     run.reserved_micro -= state.verdict.reserve_micro
     run.settled_micro += record.usd_micro
+
+
+def _overrun(run: Run, record: Overran, seq: int, at: float) -> None:
+    run.overrun = run.overrun or record
 
 
 def _observation(run: Run, record: Observation, seq: int, at: float) -> None:
@@ -312,12 +266,29 @@ def _diagnosis(run: Run, record: Diagnosed, seq: int, at: float) -> None:
 
 
 def _asked(run: Run, record: Pending, seq: int, at: float) -> None:
-    run.pending[record.id] = record
+    run.asked[record.id] = run.pending[record.id] = record
 
 
 def _answer(run: Run, record: Answer, seq: int, at: float) -> None:
-    run.pending.pop(record.pending, None)
+    """The first answer to a question is the answer. A held call is judged anew once nothing is asked about it."""
+    if run.pending.pop(record.pending, None) is None:
+        return
     run.answers[record.pending] = record
+    question = run.asked[record.pending]
+    if record.by == "overtaken" or not run.holds(question):
+        return
+    if not any(q.id in run.pending or run.said_no(q) for q in run.asked.values() if q.digest == question.digest):
+        del run.by_step[question.step]
+
+
+def _ignored(run: Run, record: Ignored | Crossing, seq: int, at: float) -> None:
+    """It changes nothing."""
+
+
+def _rejudged(run: Run, record: Rejudged, seq: int, at: float) -> None:
+    update = {"approvals": record.approvals, "policies_digest": record.policies_digest}
+    run.plans[-1] = run.plans[-1].model_copy(update=update)
+    run.rejudged = True
 
 
 def _finish(run: Run, record: Finished, seq: int, at: float) -> None:
@@ -333,11 +304,15 @@ _FOLD: dict[str, Callable[[Run, Any, int, float], None]] = {
     "intent": _intent,
     "outcome": _outcome,
     "settled": _settled,
+    "overrun": _overrun,
+    "crossed": _ignored,
     "observation": _observation,
     "decision": _decision,
     "diagnosis": _diagnosis,
     "asked": _asked,
     "answer": _answer,
+    "ignored": _ignored,
+    "rejudged": _rejudged,
     "finish": _finish,
 }
 

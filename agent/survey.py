@@ -19,7 +19,7 @@ from tools.recipes.formulas.formula import parse
 from tools.recipes.probe_records import Probe
 from tools.recipes.records import Format, JoinOn, Task
 from tools.record import Json, Record
-from tools.register import CARD, NAME, Found
+from tools.register import CARD, NAME, Found, read_card
 
 Read = Callable[[str, Json], Json]
 """Performs a tool that reads: (tool, arguments) → result."""
@@ -58,6 +58,8 @@ class Survey(Record):
     """The same names → what the model says it was trained for, where it says so."""
     labels: Mapping[str, str] = {}
     """The same names → the column that the model says it predicts, where it says so."""
+    licences: Mapping[str, tuple[str, ...]] = {}
+    """The same names → restricting licences that the model states of itself, where it states any."""
 
     def meant(self, part: Part) -> tuple[Owned, ...]:
         """What a part that ends things names: the endpoint, job or machine of that name, or all that a run has."""
@@ -101,6 +103,7 @@ def survey(contract: Contract, *, read: Read, folder: Path, at: float) -> Survey
         owned=Resources.model_validate(read("list_resources", {})).owned if ends else None,
         tasks={name: m.task for name, m in found.items() if m.task is not None},
         labels={name: m.label for name, m in found.items() if m.label is not None},
+        licences={name: m.licences for name, m in found.items() if m.licences},
     )
 
 
@@ -181,7 +184,13 @@ def source_model(part: Part) -> tuple[str, str | None] | None:
 def _model(model: str, read: Read, folder: Path) -> Found:
     if is_path(model):
         place = folder / Path(model).expanduser()
-        return Found(key=str(place.resolve()) if (place / CARD).is_file() else None)
+        if not (place / CARD).is_file():
+            return Found(key=None)
+        try:
+            stated = read_card(place).licences
+        except ToolError:
+            stated = ()  # a card that cannot be read is told of when the model is brought
+        return Found(key=str(place.resolve()), licences=stated)
     name, _, version = model.partition(":")
     try:
         return Found.model_validate(read("find_model", {"name": name, "version": version or None}))

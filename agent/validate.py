@@ -1,39 +1,100 @@
-"""Whether a plan can be run: every fault at once, for a person or a brain to mend.
+"""Whether a plan can be run: every fault at once, for a person or a brain to mend. Whoever proposed it is not trusted.
 
-Tools exist, arguments are typed, references resolve, there is no cycle, every clause has a step that
-measures it, whatever is served is handed over or released, and the money is within the budget.
+Records are what they should be, tools exist, arguments are typed and plain, references resolve, there is no cycle,
+every clause has a step that measures it, whatever is served is handed over or released, and the money is within the
+budget.
+What a plan says of cost and effect is compared or shown; what is reserved and allowed is computed elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from agent.contract import Contract
-from agent.plan import REF, WHOLE, Plan, Step, refs, total
+from agent.plan import REF, WHOLE, Estimate, Plan, Step, refs, total
+from agent.written import unwritable
 from tools.catalogue import BY_NAME
 from tools.language import tr
 from tools.tool import Tool
 
 MEASURES = {"holdout": "evaluate_model", "live": "monitor_endpoint"}
 """Which tool measures a clause; a step of another tool that claims to measures nothing."""
+MOST_STEPS = 400
+MOST_SAID = 50
+"""Faults that are told of one plan: nobody mends more at once."""
+
+
+def proposed(make: Callable[[], Plan]) -> tuple[Plan | None, tuple[str, ...]]:
+    """What a brain proposes, as the plan's own records allow it, or why it is none: nothing it does ends the agent."""
+    try:
+        return _reread(make())
+    except Exception as error:  # noqa: BLE001 - whatever a brain does wrong is its plan's fault, and told as one
+        return None, (tr("the plan is no plan: {error}", error=type(error).__name__),)
+
+
+def _reread(plan: Plan) -> tuple[Plan | None, tuple[str, ...]]:
+    """Read anew: what was made without the checks of its records is not believed."""
+    if len(plan.steps) > MOST_STEPS:
+        return None, (_too_many(plan),)
+    try:
+        return Plan.model_validate(plan.model_dump(warnings=False)), ()
+    except ValidationError as error:
+        found = (f"{'.'.join(map(str, e['loc']))[:80]}{tr(': ')}{e['msg']}" for e in error.errors(include_url=False))
+        return None, tuple(found)[:MOST_SAID]
 
 
 def faults(plan: Plan, contract: Contract) -> tuple[str, ...]:
     """Everything that is wrong with the plan; empty when it can be run."""
-    return tuple(_faults(plan, contract))
+    if len(plan.steps) > MOST_STEPS:
+        return (_too_many(plan),)
+    return (*unsound(plan, contract), *_unmet(plan, contract))[:MOST_SAID]
 
 
-def _faults(plan: Plan, contract: Contract) -> Iterator[str]:
-    if not plan.steps:
-        yield tr("the plan has no steps")
+def unsound(plan: Plan, contract: Contract) -> tuple[str, ...]:
+    """What is wrong with the plan as a plan, whatever it is for; empty when each of its steps can be judged."""
+    if len(plan.steps) > MOST_STEPS:
+        return (_too_many(plan),)
+    return tuple(_unsound(plan, contract))[:MOST_SAID]
+
+
+def _too_many(plan: Plan) -> str:
+    return tr("the plan has {n} steps, and at most {most} are carried out", n=len(plan.steps), most=MOST_STEPS)
+
+
+def _unsound(plan: Plan, contract: Contract) -> Iterator[str]:
     ids = [s.id for s in plan.steps]
     yield from (tr("step id {i} is used twice", i=i) for i in sorted({i for i in ids if ids.count(i) > 1}))
+    steps = {s.id: s for s in plan.steps}
+    before = {id_: _before(step, steps) for id_, step in steps.items()}
+    clauses = {f"{p.name}/{c.id}" for p in contract.parts for c in p.clauses}
     for step in plan.steps:
-        yield from _step(step, plan)
-    yield from _cycle(plan)
+        yield from _step(step, steps, before[step.id])
+        yield from _purpose(step, contract, clauses)
+    yield from (
+        tr("{step}: needs itself, directly or through others", step=id_) for id_, seen in before.items() if id_ in seen
+    )
+
+
+def _purpose(step: Step, contract: Contract, clauses: set[str]) -> Iterator[str]:
+    if step.part not in {p.name for p in contract.parts}:
+        yield tr("{step}: works for {part!r}, which is no part of the goal", step=step.id, part=step.part)
+    for claimed in sorted(set(step.measures) - clauses):
+        yield tr("{step}: measures {clause!r}, which is no clause of the goal", step=step.id, clause=claimed[:80])
+    if any(low is not None and high is not None and low > high for low, high in _ranges(step.estimate)):
+        yield tr("{step}: its estimate ends before it begins", step=step.id)
+
+
+def _ranges(estimate: Estimate) -> Iterator[tuple[float | None, float | None]]:
+    yield from ((span.low, span.high) for span in (estimate.usd, estimate.seconds))
+
+
+def _unmet(plan: Plan, contract: Contract) -> Iterator[str]:
+    """What the goal asks for and the plan does not do."""
+    if not plan.steps:
+        yield tr("the plan has no steps")
     yield from _unmeasured(plan, contract)
     yield from _uncompared(plan, contract)
     yield from _unreleased(plan)
@@ -45,10 +106,10 @@ def _faults(plan: Plan, contract: Contract) -> Iterator[str]:
         )
 
 
-def _step(step: Step, plan: Plan) -> Iterator[str]:
+def _step(step: Step, steps: Mapping[str, Step], before: set[str]) -> Iterator[str]:
     tool = BY_NAME.get(step.tool)
     if tool is None:
-        yield tr("{step}: there is no tool {tool!r}", step=step.id, tool=step.tool)
+        yield tr("{step}: there is no tool {tool!r}", step=step.id, tool=step.tool[:80])
         return
     if step.effect is not tool.effect:
         yield tr(
@@ -59,38 +120,39 @@ def _step(step: Step, plan: Plan) -> Iterator[str]:
             said=step.effect.value,
         )
     for need in step.needs:
-        if plan.step(need) is None:
-            yield tr("{step}: needs {need!r}, which is not a step", step=step.id, need=need)
-    yield from _references(step, plan)
+        if need not in steps:
+            yield tr("{step}: needs {need!r}, which is not a step", step=step.id, need=need[:80])
+    if odd := [f"{step.id}{tr(': ')}{why}" for why in unwritable(step.args)]:
+        yield from odd
+        return
+    yield from _references(step, steps, before)
     yield from _arguments(step, tool)
 
 
-def _references(step: Step, plan: Plan) -> Iterator[str]:
-    before = _before(step, plan)
+def _references(step: Step, steps: Mapping[str, Step], before: set[str]) -> Iterator[str]:
     for source, field in refs(step.args):
-        other = plan.step(source)
+        other = steps.get(source)
         tool = BY_NAME.get(other.tool) if other is not None else None
         if other is None or tool is None:
             yield tr(
                 "{step}: refers to {source}.{field}, and {source!r} is not a step",
                 step=step.id,
-                source=source,
-                field=field,
+                source=source[:80],
+                field=field[:80],
             )
         elif source not in before:
             yield tr("{step}: refers to {source}, which does not come before it", step=step.id, source=source)
         elif field not in tool.result.model_fields and field != WHOLE:
-            yield tr("{step}: {tool} has no result {field!r}", step=step.id, tool=other.tool, field=field)
+            yield tr("{step}: {tool} has no result {field!r}", step=step.id, tool=other.tool, field=field[:80])
 
 
-def _before(step: Step, plan: Plan) -> set[str]:
+def _before(step: Step, steps: Mapping[str, Step]) -> set[str]:
     seen, todo = set[str](), list(step.needs)
     while todo:
         id_ = todo.pop()
         if id_ not in seen:
             seen.add(id_)
-            needed = plan.step(id_)
-            todo.extend(needed.needs if needed is not None else ())
+            todo.extend(steps[id_].needs if id_ in steps else ())
     return seen
 
 
@@ -98,7 +160,7 @@ def _arguments(step: Step, tool: Tool) -> Iterator[str]:
     """Literal arguments are checked as they are; a reference stands for a value that will fit."""
     unknown = set(step.args) - set(tool.args.model_fields)
     yield from (
-        tr("{step}: {tool} has no argument {name!r}", step=step.id, tool=step.tool, name=name)
+        tr("{step}: {tool} has no argument {name!r}", step=step.id, tool=step.tool, name=name[:80])
         for name in sorted(unknown)
     )
     try:
@@ -106,7 +168,7 @@ def _arguments(step: Step, tool: Tool) -> Iterator[str]:
     except ValidationError as error:
         for fault in error.errors():
             if not _stands_for_reference(step.args, fault["loc"]):
-                yield f"{step.id}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                yield f"{step.id}: {'.'.join(map(str, fault['loc']))[:80]}: {fault['msg']}"
 
 
 def _stands_for_reference(args: Any, loc: tuple[int | str, ...]) -> bool:
@@ -119,12 +181,6 @@ def _stands_for_reference(args: Any, loc: tuple[int | str, ...]) -> bool:
         except (KeyError, IndexError, TypeError):
             return False
     return isinstance(value, dict) and REF in value
-
-
-def _cycle(plan: Plan) -> Iterator[str]:
-    for step in plan.steps:
-        if step.id in _before(step, plan):
-            yield tr("{step}: needs itself, directly or through others", step=step.id)
 
 
 def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from agent.documents import Revised, RunView, Status, StepPhase, StepView
 from agent.plan import Step
-from agent.report import MICRO, clause_verdicts
+from agent.record.ledger import Burn
+from agent.report import MICRO, clause_verdicts, pace
 from agent.state import CallState, Run
 from tools.language import tr
 from tools.ports import Progress
@@ -23,7 +24,7 @@ _PHASE: Mapping[str, StepPhase] = {
 }
 
 
-def view(run: Run, *, status: Status, now: float, progress: Mapping[str, Progress | None]) -> RunView:
+def view(run: Run, *, status: Status, now: float, progress: Mapping[str, Progress | None], burn: Burn) -> RunView:
     """What a person sees; `progress` is by call id."""
     contract = run.contract
     plan = run.plans[-1].plan if run.plans else None
@@ -38,6 +39,7 @@ def view(run: Run, *, status: Status, now: float, progress: Mapping[str, Progres
         pending=tuple(run.pending.values()),
         spent_usd=run.settled_micro / MICRO,
         reserved_usd=run.reserved_micro / MICRO,
+        pace=pace(run, burn),
         budget_usd=contract.budget_usd if contract is not None else None,
         started=run.started,
         now=now,

@@ -1,4 +1,4 @@
-"""Values in words, for every screen and report; and what outside text loses before it is shown.
+"""Values in words, for every screen and report. What outside text loses before it is shown: `tools.inert`.
 
 Pure: knows the records, no terminal and no format.
 """
@@ -6,32 +6,18 @@ Pure: knows the records, no terminal and no format.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from agent.contract import Clause, Contract, Objective, Part, Rollout
-from agent.documents import ClauseVerdict, RunDocument, Verdict
+from agent.documents import ClauseVerdict, Pace, RunDocument, Verdict
 from agent.plan import Range
+from tools.amounts import duration as duration
+from tools.amounts import money as money
+from tools.inert import clean as clean
+from tools.inert import outside as outside
 from tools.language import plural, tr
 from tools.metrics import metric
-
-_ESCAPES = re.compile(
-    r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|.)?", re.DOTALL
-)
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
-_LINK = re.compile(r"\b(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
-_LOOPBACK = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/|$)", re.IGNORECASE)
-
-
-def clean(text: str) -> str:
-    """One line that cannot steer a terminal: no escapes, controls, direction marks or lone surrogates."""
-    spaced = re.sub(r"[\t\r\n\v\f\u2028\u2029]+", " ", _ESCAPES.sub("", text))
-    return _CONTROLS.sub("", spaced).strip()
-
-
-def outside(text: str, *, limit: int = 400) -> str:
-    """Text from outside, fit to be shown: clean, without links to elsewhere, and of bounded length."""
-    bare = _LINK.sub(lambda m: m[0] if _LOOPBACK.match(m[0]) else tr("(link removed)"), clean(text))
-    return bare if len(bare) <= limit else bare[: limit - 1] + "…"
 
 
 def moment(text: str) -> str:
@@ -48,28 +34,6 @@ def number(value: float | str | None) -> str:
         return clean(value)
     text = f"{value:.6g}"
     return f"{float(text):.0f}" if "e+" in text and abs(value) < 1e15 else text
-
-
-def money(usd: float | None) -> str:
-    """US dollars; fractions of a cent where that is all there is."""
-    if usd is None:
-        return tr("unknown")
-    return f"${usd:,.4f}" if 0 < usd < 0.01 else f"${usd:,.2f}"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds in at most two units: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
-    if seconds is None:
-        return tr("unknown")
-    day, hour, minute, second = tr("d"), tr("h"), tr("min"), tr("s")
-    if seconds < 9.95:
-        return f"{seconds:.1f}".removesuffix(".0") + f" {second}"
-    whole = round(seconds)
-    for size, name, minor, minor_name in ((86400, day, 3600, hour), (3600, hour, 60, minute), (60, minute, 1, second)):
-        if whole >= size:
-            rest = whole % size // minor
-            return f"{whole // size} {name}" + (f" {rest} {minor_name}" if rest else "")
-    return f"{whole} {second}"
 
 
 def span(value: Range, unit: Literal["usd", "seconds"]) -> str:
@@ -136,6 +100,17 @@ def budget(contract: Contract) -> str:
 def spent(usd: float, limit: float | None) -> str:
     """What was spent, beside the budget where there is one."""
     return money(usd) if limit is None else tr("{usd} of {limit}", usd=money(usd), limit=money(limit))
+
+
+def paces(pace: Pace) -> Iterator[tuple[str, str]]:
+    """(name, figure) of what goes on and of what it comes to; nothing of what costs nothing."""
+    if pace.usd_per_hour:
+        yield tr("what goes on"), tr("{usd} an hour", usd=money(pace.usd_per_hour))
+    if pace.home_usd_per_hour > pace.usd_per_hour:
+        yield tr("all runs of this home"), tr("{usd} an hour", usd=money(pace.home_usd_per_hour))
+    if pace.month_forecast_usd:
+        so_far, most = money(pace.month_usd), money(pace.month_forecast_usd)
+        yield tr("all runs this month"), tr("{usd} so far, {most} with what is reserved", usd=so_far, most=most)
 
 
 def measured_where(clause: Clause) -> str:

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "help": ("evals.bench_commands", "bench_help", "CPU of --help"),
     "plan": ("evals.bench_commands", "bench_plan", "latency of plan --json"),
     "durable": ("evals.bench_durable", "bench_durable", "agent overhead per durable step, beside SQLite and LangGraph"),
+    "decisions": ("evals.bench_decisions", "bench_decisions", "what judging a call costs, with few and many policies"),
     "memory": ("evals.bench_memory", "bench_memory", "memory of an agent that waits for a job"),
     "random-labels": ("evals.bench_labels", "bench_random_labels", "how often chance alone meets a clause"),
 }

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
+from agent.accounts import caps
 from agent.advance import World, advance
 from agent.book import Book
 from agent.clock import WallClock, stamp
@@ -20,7 +22,8 @@ from agent.goal import Goal
 from agent.plan import Estimate, Plan, Step
 from agent.record.store import Store
 from agent.state import Decided, Planned, Run, Stated, Understood
-from policies.limits import load_limits
+from policies.engine import Policies
+from policies.load import load_policies
 from tools.dispatch import Dispatcher, Place, open_backend
 from tools.tool import Effect
 
@@ -38,6 +41,12 @@ def agent(folder: Path, count: int) -> Iterator[Callable[[], int]]:
         yield lambda: sum(_carry_out(world) for world in worlds)
 
 
+@cache
+def _policies() -> Policies:
+    """The shipped ones, parsed once a process as by the agent itself."""
+    return load_policies()
+
+
 def _carry_out(world: World) -> int:
     ended = advance(world)
     world.book.commit()  # as whoever carries the decision out does
@@ -49,10 +58,11 @@ def _carry_out(world: World) -> int:
 
 def _world(store: Store, run: str) -> World:
     clock = WallClock()
-    store.create(run=run, goal=run, started=clock.now(), budget=10_000_000)
+    store.create(run=run, goal=run, started=clock.now(), requester="bench", bounds={"usd_micro": 10_000_000})
     epoch = store.claim(run, owner="bench", gone=())
-    book = Book(store=store, run=Run(id=run), epoch=epoch, clock=clock)
-    for record in _opening(run, clock.now()):
+    policies = _policies()
+    book = Book(store=store, run=Run(id=run), epoch=epoch, clock=clock, caps=caps(policies.limits))
+    for record in _opening(run, clock.now(), policies.digest):
         book.add(record)
     book.commit()
     dispatcher = Dispatcher(
@@ -64,20 +74,24 @@ def _world(store: Store, run: str) -> World:
         book=book,
         store=store,
         dispatcher=dispatcher,
-        limits=load_limits(),
+        policies=policies,
         clock=clock,
-        usd_micro_per_hour=PRICE_MICRO,
     )
 
 
-def _opening(run: str, now: float) -> Sequence[Stated | Understood | Planned]:
+def _opening(run: str, now: float, policies: str) -> Sequence[Stated | Understood | Planned]:
     """The lines a run begins with: a goal, its contract, and a plan in which each step needs the one before."""
     goal = Goal.of(run, source="cli:bench")
     stated = Stated(
         goal=goal, accept=True, owner="bench", backend="sim", brain="rules", plan_now=stamp(now), folder="/"
     )
     steps = tuple(_step(number) for number in range(PLAN_STEPS))
-    planned = Planned(plan=Plan(version=1, steps=steps), approvals=(), feasibility=Feasibility(verdict="feasible"))
+    planned = Planned(
+        plan=Plan(version=1, steps=steps),
+        approvals=(),
+        feasibility=Feasibility(verdict="feasible"),
+        policies_digest=policies,
+    )
     return stated, Understood(contract=Contract(parts=(Part(name="bench", task="deploy"),))), planned
 
 

@@ -41,7 +41,14 @@ def _start(args: BringModel, site: Site) -> Done:
     objects = site.backend.objects
     staged = _key(site)
     digest = objects.put(staged, folder)
-    made = Found(key=staged, version="v-" + digest[:VERSION_LENGTH], digest=digest, label=card.label, task=card.task)
+    made = Found(
+        key=staged,
+        version="v-" + digest[:VERSION_LENGTH],
+        digest=digest,
+        label=card.label,
+        task=card.task,
+        licences=card.licences,
+    )
     return Done(result=made.model_dump(mode="json"))
 
 
@@ -68,6 +75,7 @@ bring_model = Tool(
     result=Found,
     provides=("brought",),
     judged=("folder",),
+    places=("folder",),
     uses="objects",
     start=_start,
     find=_again,

@@ -107,7 +107,7 @@ quote_cost = Tool(
     args=QuoteCost,
     result=Quoted,
     provides=("quoted",),
-    judged=("gpu", "gpu_count"),
+    judged=("gpu", "gpu_count", "regions", "instance_types"),
     uses="offers",
     start=_quote,
 )

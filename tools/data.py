@@ -8,9 +8,11 @@ import sys
 
 from tools import jobs
 from tools.errors import Cause, Failed
+from tools.judged import View
 from tools.language import language, tr
 from tools.recipes.probe_records import Probe, ProbeArgs
 from tools.recipes.records import PrepareArgs, PrepareResult
+from tools.record import Json
 from tools.tool import Done, Effect, Outcome, Running, Site, Tool
 
 PROBE_LIMIT_S = 20.0
@@ -45,6 +47,7 @@ profile_data = Tool(
     args=ProbeArgs,
     result=Probe,
     judged=("source",),
+    places=("source",),
     start=_probe,
 )
 
@@ -65,6 +68,11 @@ def _follow(args: PrepareArgs, site: Site, handle: str) -> Outcome:
     return jobs.follow(site, handle, PrepareResult, lambda made, state: Prepared(**dict(made), **jobs.left(state)))
 
 
+def _sources(args: Json) -> list[object]:
+    """Where the tables lie."""
+    return [table["source"] for table in args.get("tables", ())]
+
+
 prepare_data = Tool(
     name="prepare_data",
     does="Read and join the tables, split them into train, validation and sealed holdout, and profile what is open.",
@@ -72,7 +80,8 @@ prepare_data = Tool(
     args=PrepareArgs,
     result=Prepared,
     provides=("data",),
-    judged=("tables",),
+    places=("tables.*.source",),
+    judged=(View(name="sources", kind="texts", reads=("tables",), of=_sources),),
     uses="jobs",
     start=_start,
     follow=_follow,

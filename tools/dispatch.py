@@ -16,8 +16,7 @@ from tools.catalogue import BY_NAME
 from tools.errors import Invalid, Refused
 from tools.ports import Backend, Tags
 from tools.record import Json, Record
-from tools.sweep import Finding, look, sweep
-from tools.sweep import release as release_unowned
+from tools.sweep import ALL, Ending, Finding, Whose, here, sweep
 from tools.tool import Call, Done, Effect, Outcome, Site, Tool
 
 READ_LIMIT_S = 20.0
@@ -78,12 +77,16 @@ def clock_of(backend: Backend) -> Ticking | None:
     return clock
 
 
-def sweep_place(place: Place, *, release: bool, now: float) -> tuple[Finding, ...]:
-    """What runs own where that backend lives, and with `release`, the end of what nobody needs."""
+def sweep_place(
+    place: Place, *, release: bool, now: float, whose: Whose = ALL, ending: Ending = lambda _: None
+) -> tuple[Finding, ...]:
+    """What runs own where that backend lives, and with `release`, the end of what nobody needs.
+
+    `now` is the backend's time; what runs on this machine goes by its own clock.
+    """
     if place.name != "local":
-        backend = open_backend(place)
-        return sweep((backend.jobs, backend.serving, backend.compute), now=now)
-    return (release_unowned if release else look)(Path(place.runtime), now=now)
+        return sweep(open_backend(place), now=now, release=release, whose=whose, ending=ending)
+    return here(Path(place.runtime), freeing=release, whose=whose, ending=ending)
 
 
 class Dispatcher:

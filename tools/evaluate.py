@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from pydantic import model_validator
 
 from tools import jobs
+from tools.judged import View
 from tools.language import tr
 from tools.recipes.records import SEEN, Against, EvaluateArgs, EvaluateResult
+from tools.record import Json
 from tools.register import seen_of
 from tools.tool import Effect, Outcome, Running, Site, Tool
 
@@ -79,6 +82,12 @@ def _follow(args: EvaluateModel, site: Site, handle: str) -> Outcome:
     return jobs.follow(site, handle, EvaluateResult, lambda made, state: Evaluated(**dict(made), **jobs.left(state)))
 
 
+def _program(args: Json) -> object:
+    """What `predict` starts."""
+    command = args.get("predict")
+    return shlex.split(command)[0] if command else None
+
+
 evaluate_model = Tool(
     name="evaluate_model",
     does="Open the sealed holdout once, measure the frozen model on it and compare it with others on the same rows.",
@@ -87,7 +96,8 @@ evaluate_model = Tool(
     result=Evaluated,
     requires=("data", "model"),
     provides=("holdout",),
-    judged=("data", "model"),
+    judged=("data", "model", "folder", View(name="program", kind="text", reads=("predict",), of=_program)),
+    places=("folder",),
     uses="jobs",
     start=_start,
     follow=_follow,

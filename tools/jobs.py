@@ -8,24 +8,28 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tools.errors import Conflict, Failed, NotFound, Unknown
+from tools.inert import line_of
 from tools.language import language, tr
 from tools.ports import JobSpec, JobState
 from tools.tool import Done, Outcome, Running, Site
 
 R = TypeVar("R", bound=BaseModel)
+SAID, LINES, FAULTS = 2000, 50, 100
+"""Characters of one thing a failed program says, lines of its output and faults it names that are kept."""
 
 
 class JobFailed(Failed):
-    """The job failed; its own faults and evidence are kept."""
+    """The job failed; its own faults and evidence are kept, as far as they can be shown."""
 
     def __init__(self, state: JobState) -> None:
         failure = state.failure
         super().__init__(
-            failure.message if failure else tr("the job ended as {phase}", phase=tr(state.phase)),
+            line_of(failure.message, limit=SAID) if failure else tr("the job ended as {phase}", phase=tr(state.phase)),
             cause=failure.cause if failure else "unknown",
         )
-        self.faults = failure.faults if failure else ()
-        self.evidence = failure.evidence if failure else ()
+        self.faults = tuple(line_of(fault, limit=SAID) for fault in failure.faults[:FAULTS]) if failure else ()
+        self.evidence = tuple(line_of(line, limit=SAID) for line in failure.evidence[-LINES:]) if failure else ()
+        self.usd_micro = state.usd_micro
 
 
 def recipe(
@@ -77,7 +81,7 @@ def follow(site: Site, handle: str, kind: type[R], shape: Callable[[R, JobState]
     except ValidationError as error:
         told = tr("job {job} left a result of the wrong shape: {n} faults", job=handle, n=error.error_count())
         raise Failed(told) from error
-    return done(shape(made, state))
+    return done(shape(made, state)).model_copy(update={"usd_micro": state.usd_micro})
 
 
 def done(record: BaseModel) -> Done:

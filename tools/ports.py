@@ -121,6 +121,8 @@ class JobState(Record):
     result: Json | None = None
     """What the program left as its result, when it succeeded."""
     failure: Failure | None = None
+    usd_micro: int | None = Field(default=None, ge=0)
+    """What the backend billed for it, where it bills jobs; None: the price of its hours."""
 
     @property
     def over(self) -> bool:
@@ -210,16 +212,18 @@ class Serving(Protocol):
     promise: Promise
 
     def deploy(self, *, spec: ServeSpec, tags: Tags) -> EndpointState:
-        """Add a version with weight 0; create the endpoint when it is not there."""
+        """Add a version with weight 0; create the endpoint when it is not there. That begins a rollout of the call's
+        run (`tools.fence`). Refused while another run holds one."""
         ...
 
     def split(self, endpoint: str, *, weights: Mapping[str, int], call: str) -> EndpointState:
-        """Set the absolute weights (percent, sum 100; versions not named get 0). NotFound, Invalid."""
+        """Set the absolute weights (percent, sum 100; versions not named get 0). NotFound, Invalid; Refused while
+        another run holds a rollout, unless everything is given to a version that was there before it."""
         ...
 
     def mirror(self, endpoint: str, *, version: str | None, call: str) -> EndpointState:
         """Copy every request to this version too and keep its answers from callers; None ends that.
-        NotFound, Invalid (a version with traffic is no shadow)."""
+        NotFound, Invalid (a version with traffic is no shadow), Refused while another run holds a rollout."""
         ...
 
     def scale(self, endpoint: str, *, version: str, replicas: int, call: str) -> EndpointState:

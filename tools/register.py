@@ -10,7 +10,7 @@ from typing import get_args
 
 from pydantic import Field
 
-from tools import served
+from tools import licences, served
 from tools.errors import Failed, NotFound
 from tools.language import tr
 from tools.recipes.records import SEEN_ROWS, Task
@@ -108,7 +108,7 @@ register_model = Tool(
     result=Registered,
     requires=("model",),
     provides=("registered",),
-    judged=("name",),
+    judged=("name", "model"),
     uses="objects",
     start=_start,
     find=_find,
@@ -133,6 +133,8 @@ class Found(Record):
     label: str | None = None
     task: Task | None = None
     """What it was trained for, as its card says."""
+    licences: tuple[str, ...] = ()
+    """Restricting licences, as it says of itself: names of our own table."""
 
 
 def _look(args: FindModel, site: Site) -> Done:
@@ -149,6 +151,7 @@ def _look(args: FindModel, site: Site) -> Done:
         data=f"requests/{name}",
         label=(card := read_card(objects.fetch(newest))).label,
         task=card.task,
+        licences=card.licences,
     )
     return Done(result=found.model_dump(mode="json"))
 
@@ -168,6 +171,7 @@ class Said(Record):
     label: str | None
     """The column the model predicts; None where nothing is labelled."""
     task: Task | None
+    licences: tuple[str, ...] = ()
 
 
 def read_card(model: Path) -> Said:
@@ -175,8 +179,13 @@ def read_card(model: Path) -> Said:
     try:
         card = json.loads((model / CARD).read_text(encoding="utf-8"))
         task = card.get("task")
-        return Said(label=card["label"], task=task if task in get_args(Task) else None)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        stated = (*licences.restricting(card.get("license")), *licences.beside(model))
+        return Said(
+            label=card["label"],
+            task=task if task in get_args(Task) else None,
+            licences=tuple(sorted(set(stated))),
+        )
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise Failed(
             tr("the model in {model} has no readable {card}", model=model, card=CARD), cause="data_invalid"
         ) from error
@@ -189,7 +198,7 @@ find_model = Tool(
     args=FindModel,
     result=Found,
     provides=("registered",),
-    judged=("name",),
+    judged=("name", "version"),
     uses="objects",
     start=_look,
 )

@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
 
+from tools.judged import Judged, View, views
 from tools.ports import Backend, Capability, Progress, Tags
 from tools.record import Json, Record
 
@@ -70,6 +72,8 @@ class Done(Record):
     """The call is over and this is its typed result, as JSON."""
 
     result: Json
+    usd_micro: int | None = None
+    """What its backend says that it cost; None where it is billed by the hour."""
 
 
 class Running(Record):
@@ -105,8 +109,10 @@ class Tool:
     requires: tuple[str, ...] = ()
     """Kinds of fact it needs: `data`, `candidate`, `model`, `holdout`, `version`, `live`."""
     provides: tuple[str, ...] = ()
-    judged: tuple[str, ...] = ()
-    """Arguments that policy judges; the rest is covered by the digest."""
+    judged: tuple[Judged, ...] = ()
+    """Arguments that policy judges, by field or as a view; the rest is covered by the digest."""
+    places: tuple[str, ...] = ()
+    """Arguments that name data or programs outside our own objects, as paths: `tables.*.source`."""
     uses: Capability | None = None
     """The port it acts through; None for a pure computation."""
     undo: str | None = None
@@ -124,6 +130,12 @@ class Tool:
     def __post_init__(self) -> None:
         if not self.does:
             raise ValueError(f"tool {self.name} has no description")
-        fields = set(self.args.model_fields)
-        if unknown := set(self.judged) - fields:
-            raise ValueError(f"tool {self.name} judges arguments it does not have: {sorted(unknown)}")
+        try:
+            views(self.args, self.judged)
+        except ValueError as error:
+            raise ValueError(f"tool {self.name}: {error}") from error
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """What policy judges, by the names that policies know."""
+        return views(self.args, self.judged)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import Field
 
 from tools import served
 from tools.errors import Failed, NotFound
+from tools.judged import View
 from tools.language import tr
 from tools.ports import EndpointState
-from tools.record import Record
+from tools.record import Json, Record
 from tools.tool import Done, Effect, Outcome, Site, Tool
 
 
@@ -177,7 +179,7 @@ extend_lease = Tool(
     result=Extended,
     requires=("version",),
     provides=("kept",),
-    judged=("endpoint", "owner", "for_s"),
+    judged=("endpoint", "owner", "for_s", "replicas"),
     uses="serving",
     fix=lambda args, now: {"until": now + float(args.get("for_s", 0.0))},
     start=_extend,
@@ -192,7 +194,7 @@ class WithdrawVersion(Record):
 
 
 class ReleaseResource(Record):
-    kind: str = Field(pattern="^(job|endpoint|machine)$")
+    kind: Literal["job", "endpoint", "machine"]
     id: str
 
 
@@ -203,9 +205,30 @@ class Released(Record):
 
 def _withdraw(args: WithdrawVersion, site: Site) -> Done:
     if args.version is not None:
+        _refuse_shared(args.endpoint, args.version, site)
         site.backend.serving.withdraw(args.endpoint, version=args.version)
     gone = Released(id=f"{args.endpoint}:{args.version}", existed=args.version is not None)
     return Done(result=gone.model_dump(mode="json"))
+
+
+def _refuse_shared(endpoint: str, version: str, site: Site) -> None:
+    """Failed for a version that shares the traffic with another: its callers would be lost with it."""
+    try:
+        state = site.backend.serving.state(endpoint)
+    except NotFound:
+        return  # it went with its endpoint
+    there = state.version(version)
+    others = [v.name for v in state.versions if v.weight > 0 and v.name != version]
+    if there is not None and there.weight > 0 and others:
+        raise Failed(
+            tr(
+                "{endpoint} still gives {version} {weight} % of its traffic: give that to {others} first",
+                endpoint=endpoint,
+                version=version,
+                weight=there.weight,
+                others=", ".join(others),
+            )
+        )
 
 
 def _release(args: ReleaseResource, site: Site) -> Done:
@@ -233,6 +256,12 @@ withdraw_version = Tool(
     find=lambda args, site: _withdraw(args, site),
 )
 
+
+def _ended_endpoint(args: Json) -> object:
+    """The endpoint that ends, when it is one."""
+    return args.get("id") if args.get("kind") == "endpoint" else None
+
+
 release_resource = Tool(
     name="release_resource",
     does="End a job, an endpoint or a machine.",
@@ -240,7 +269,7 @@ release_resource = Tool(
     args=ReleaseResource,
     result=Released,
     provides=("released",),
-    judged=("kind", "id"),
+    judged=("kind", "id", View(name="endpoint", kind="text", reads=("kind", "id"), of=_ended_endpoint)),
     start=_release,
     find=lambda args, site: _release(args, site),
 )

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from tools import jobs
 from tools.errors import Failed
+from tools.inert import hidden_in, line_of
+from tools.judged import View
 from tools.language import language, tr
 from tools.ports import JobSpec, JobState
 from tools.recipes.records import Measured, TrainArgs, TrainResult
@@ -130,9 +132,18 @@ def _launched(args: LaunchTraining, site: Site, handle: str) -> Outcome:
 
 
 def readable_claims(claimed: Json) -> tuple[Json, tuple[str, ...]]:
-    """The claims that are plain JSON, and a finding for each that is not: a loss of NaN is no number."""
+    """The claims that are plain JSON in plain words, and a finding for each that is not: a loss of NaN is no number."""
     kept, findings = {}, []
     for name, value in claimed.items():
+        if hidden_in({name: value}):
+            findings.append(
+                tr(
+                    "the program's {file} says something of {name!r} with characters that cannot be seen: left out",
+                    file=CLAIMS,
+                    name=line_of(name, limit=60),
+                )
+            )
+            continue
         try:
             json.dumps(value, allow_nan=False)
         except ValueError:
@@ -149,6 +160,12 @@ def readable_claims(claimed: Json) -> tuple[Json, tuple[str, ...]]:
     return kept, tuple(findings[:_FINDINGS])
 
 
+def _program(args: Json) -> object:
+    """What the command starts: a set of its words would say nothing of their order."""
+    command = args.get("command")
+    return command[0] if command else None
+
+
 launch_training = Tool(
     name="launch_training",
     does="Run the user's own training program, isolated, and take the model it leaves.",
@@ -157,7 +174,8 @@ launch_training = Tool(
     result=Trained,
     requires=("data",),
     provides=("candidate",),
-    judged=("command", "folder", "data"),
+    judged=(View(name="program", kind="text", reads=("command",), of=_program), "folder", "data"),
+    places=("folder",),
     uses="jobs",
     start=_launch,
     follow=_launched,

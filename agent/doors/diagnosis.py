@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from agent.audit.journal import key_id
+from agent.audit.key import Unsignable, public_file, public_key, usable
 from agent.doors.service import Service
 from agent.errors import GoalkeeperError
 from agent.settings import Settings
@@ -57,6 +59,7 @@ def examine(settings: Settings, open_session: Callable[[Settings], Service]) -> 
         _platform(),
         _home(settings.home),
         _runtime(settings.runtime),
+        _audit(settings),
         _space(settings.home),
         _libraries(),
         _isolation(),
@@ -76,7 +79,7 @@ def _effective(settings: Settings) -> Iterator[Effective]:
     for name in type(settings).model_fields:
         if name != "origins":
             value = getattr(settings, name)
-            text = "not set" if value is None else str(value)
+            text = "not set" if value is None else ", ".join(value) or "none" if name == "secrets" else str(value)
             yield Effective(name=name, value=text, origin=settings.origins.get(name, "default"))
 
 
@@ -109,6 +112,25 @@ def _runtime(runtime: Path) -> Check:
         ours = False
     fix = "" if ours else "set GOALKEEPER_RUNTIME_DIR to a folder of yours"
     return Check(name="runtime", state="ok" if ours else "failed", detail=str(runtime), fix=fix)
+
+
+def _audit(settings: Settings) -> Check:
+    """Where the heads of journals are signed, and with which key. None is made for it."""
+    folder = settings.audit_folder
+    try:
+        public = public_key(folder)
+        key = "the key is made with the first run" if public is None else f"key {key_id(public)}: {public_file(folder)}"
+        usable(folder)
+        fix = _outside(folder, settings.home)
+    except Unsignable as error:
+        key, fix = str(error), f"see to {folder}, or choose another folder with GOALKEEPER_AUDIT_DIR"
+    return Check(name="audit", state="warning" if fix else "ok", detail=f"heads in {folder}; {key}", fix=fix)
+
+
+def _outside(folder: Path, home: Path) -> str:
+    """What could alter a journal must not reach the heads that are signed for it."""
+    inside = folder.resolve().is_relative_to(home.resolve())
+    return f"choose a folder outside {home} with GOALKEEPER_AUDIT_DIR" if inside else ""
 
 
 def _existing(path: Path) -> Path:

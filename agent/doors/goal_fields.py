@@ -36,9 +36,9 @@ from agent.contract import (
 )
 from agent.doors.goal_paths import path_inside
 from agent.doors.sheet import Fields, Reader, Sheet, Spot, build, entries, listing, near, record, scalar
-from agent.doors.yaml_tree import Entries, Node, Scalar
 from agent.wording import clean
 from tools.metrics import METRICS, Where
+from tools.yaml_tree import Entries, Node, Scalar
 
 MAX_TEXT = 2_000
 

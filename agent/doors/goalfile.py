@@ -9,11 +9,11 @@ from pathlib import Path
 from agent.doors.goal_fields import PART, WHOLE
 from agent.doors.goal_paths import project_of
 from agent.doors.sheet import Fields, Sheet, Spot, entries, near
-from agent.doors.yaml_tree import Entries, Items, Node, Place, Scalar, parse
 from agent.errors import Fault, InvalidRequest
 from agent.stated import Stated, StatedPart
 from agent.wording import clean
 from tools.record import Record
+from tools.yaml_tree import Entries, Items, Node, Place, Scalar, parse
 
 MAX_BYTES = 256 * 1024
 MAX_PARTS = 50

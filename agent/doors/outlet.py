@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
+from tools.redact import Redaction
+
 
 class Outlet:
     """Writes text to a stream until nobody reads it any more."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, redaction: Redaction | None = None) -> None:
+        """`redaction`: what is taken out of all that is written; without one, whatever looks like a secret."""
         self._stream = stream
+        self._redaction = redaction or Redaction()
         self.gone = False
         """True once the reader has left."""
 
@@ -30,7 +34,7 @@ class Outlet:
     def write(self, text: str) -> int:
         if not self.gone:
             try:
-                self._stream.write(text)
+                self._stream.write(self._redaction.text(text))
             except BrokenPipeError:
                 self._leave()
         return len(text)
@@ -47,7 +51,8 @@ class Outlet:
         self.flush()
 
     def document(self, text: str) -> None:
-        """One document, always UTF-8 whatever the terminal speaks."""
+        """One JSON document, always UTF-8 whatever the terminal speaks."""
+        text = self._redaction.json(text)
         buffer = getattr(self._stream, "buffer", None)
         if buffer is None or self.gone:
             self.line(text)

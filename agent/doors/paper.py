@@ -73,14 +73,14 @@ def paper_for(stream: Outlet) -> Paper:
     return PlainPaper(stream)
 
 
-def watch_for(stream: Outlet) -> Watch:
-    """A watch that writes to one stream."""
+def watch_for(stream: Outlet, *, user: str = "") -> Watch:
+    """A watch that writes to one stream, for that person."""
     if stream.isatty():
         from agent.doors.terminal.style import can_redraw
         from agent.doors.terminal.watch import TerminalWatch
 
         if can_redraw(stream):
-            return TerminalWatch(stream)
+            return TerminalWatch(stream, user=user)
     from agent.doors.plain import PlainWatch
 
     return PlainWatch(stream)

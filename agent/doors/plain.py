@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent import markdown
+from agent import markdown, posed
 from agent.contract import Contract, Part
 from agent.documents import Pending, PlanDocument, RunDocument, RunView, StepView
 from agent.doors.outlet import Outlet
@@ -116,7 +116,17 @@ def asked(pending: Pending) -> str:
     """A question to a person in one line."""
     cost = f", {money(pending.usd)}" if pending.usd is not None else f", {tr('cost unknown')}"
     policies = ", ".join(map(clean, pending.policies))
-    return f"{clean(pending.step)} ({clean(pending.tool)}{cost}): {outside(pending.reason)} [{policies}]"
+    again = tr("; asked again: {why}", why=outside(pending.again)) if pending.again else ""
+    told = f"{clean(pending.id)}: {clean(pending.step)} ({clean(pending.tool)}{cost}): {outside(pending.reason)}{again}"
+    return f"{told} [{policies}] {tr('answered by {who}', who=posed.who(pending))}"
+
+
+def question_lines(pending: Pending) -> Iterator[str]:
+    """The question, and what a yes to it reaches."""
+    yield tr("waits for a person: {question}", question=asked(pending))
+    for kind in pending.bounds.kinds if pending.bounds is not None else ():
+        yield "  " + ", ".join(filter(None, posed.row(kind)))
+    yield f"  {posed.ends(pending)}"
 
 
 def view_lines(view: RunView) -> Iterator[str]:
@@ -124,7 +134,7 @@ def view_lines(view: RunView) -> Iterator[str]:
     for step in view.steps:
         yield "  " + step_line(step, view.now)
     for pending in view.pending:
-        yield "  " + tr("waits for a person: {question}", question=asked(pending))
+        yield from (f"  {line}" for line in question_lines(pending))
 
 
 def plan_lines(document: PlanDocument) -> Iterator[str]:
@@ -133,8 +143,11 @@ def plan_lines(document: PlanDocument) -> Iterator[str]:
     if document.contract is not None:
         yield from _contract(document.contract)
     yield from _plan(document)
-    for approval in document.approvals:
-        yield f"{tr('approval')}: {clean(approval.step)}: {outside(approval.reason)} [{', '.join(approval.policies)}]"
+    for steps, approval in posed.together(document):
+        policies = ", ".join(approval.policies)
+        reason = outside(approval.reason)
+        named = ", ".join(map(clean, steps))
+        yield f"{tr('approval')}: {named}: {reason} [{policies}, {posed.asks(approval)}]"
     yield f"{tr('verdict')}: {tr(document.feasibility.verdict)}"
     yield from (f"  {tr('because')} {outside(reason)}" for reason in document.feasibility.reasons)
     yield from (f"  {tr('instead')} {outside(other)}" for other in document.feasibility.alternatives)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from agent.documents import Event, Pending, PlanDocument, RunDocument, RunList, RunView, Swept
+    from agent.audit.bundle import Exported
+    from agent.documents import Answered, Event, Pending, PlanDocument, RunDocument, RunList, RunView, Swept
+    from agent.explain import Explanation, Replay
     from agent.prospect import Request
 
 
@@ -48,8 +51,21 @@ class Service(Protocol):
 
     def events(self, run: str, after: int = 0) -> Iterator[Event]: ...
 
-    def answer(self, run: str, *, approve: bool, pending: str | None, who: str) -> str: ...
+    def answer(self, run: str, *, approve: bool, pending: Sequence[str] = (), who: str) -> Answered: ...
 
     def cancel(self, run: str, who: str) -> str: ...
 
-    def sweep(self, *, release: bool) -> tuple[Swept, ...]: ...
+    def explain(self, run: str, call: str) -> Explanation: ...
+
+    def replay(self, run: str, folder: Path) -> Replay: ...
+
+    def export(self, run: str, to: Path | None = None) -> Exported: ...
+
+    def sweep(
+        self,
+        *,
+        release: bool,
+        run: str | None = None,
+        owner: str | None = None,
+        ending: Callable[[str, str], None] | None = None,
+    ) -> tuple[Swept, ...]: ...

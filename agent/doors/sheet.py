@@ -13,9 +13,9 @@ from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from agent.doors.yaml_tree import Entries, Items, Node, Place, Scalar
 from agent.errors import Fault
 from agent.wording import clean
+from tools.yaml_tree import Entries, Items, Node, Place, Scalar
 
 MAX_FAULTS = 50
 R = TypeVar("R", bound=BaseModel)

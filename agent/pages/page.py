@@ -25,6 +25,7 @@ from agent.wording import (
     money,
     number,
     outside,
+    paces,
     rollout,
     span,
     work,
@@ -107,6 +108,7 @@ def _head(document: RunDocument) -> Iterator[str]:
         (tr("started"), text(moment(run.started))),
         (tr("took"), text(duration(run.seconds))),
         (tr("spent"), text(money(run.spent.usd))),
+        *((name, text(figure)) for name, figure in paces(run.pace)),
         (tr("looks at the holdout"), str(run.holdout_looks)),
     ]
     yield '<dl class="facts">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts) + "</dl></section>"

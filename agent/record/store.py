@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from agent.errors import Broken, Busy, NoSuchRun
+from agent.errors import Broken, Busy, NoSuchRun, OverLimit
+from agent.record import ledger
+from agent.record.ledger import LARGEST, Account, Burn, Cap, Crossing, Drawn, Entry, Movement, Purse, Resource
+from agent.record.versions import SCHEMA, prepare
 from tools.record import Json, Record
+from tools.redact import Redaction
 
-SCHEMA = 1
-"""Version of the journal's lines; a store written by a newer version is refused."""
+Tell = Callable[[Crossing], tuple[str, str]]
+"""The journal line, as (kind, JSON body), that says that a threshold was crossed."""
 
 
 class Line(Record):
@@ -31,15 +34,6 @@ class Line(Record):
     kind: str
     body: Json
     hash: str
-
-
-class Entry(Record):
-    """One movement of money for a call, integer micro-USD."""
-
-    call: str
-    kind: Literal["reserve", "settle"]
-    usd_micro: int
-    source: str = "compute"
 
 
 class RunRow(Record):
@@ -75,20 +69,19 @@ def chain(previous: str, seq: int, at: float, kind: str, body: str) -> str:
 class Store:
     """The embedded store. Every method is one short transaction."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, redaction: Redaction | None = None) -> None:
         """Open or create. Broken when the file is not ours, not writable, or from a newer version."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(files("agent.record").joinpath("schema.sql").read_text())
+            prepare(self._db, path)
         except (sqlite3.Error, OSError) as error:
             raise Broken(f"the store {path} cannot be opened: {error}") from error
+        self._redaction = redaction or Redaction()
         self._heads: dict[str, tuple[int, int, str]] = {}
-        newest = self._db.execute("SELECT max(schema) FROM runs").fetchone()[0]
-        if newest is not None and newest > SCHEMA:
-            raise Broken(f"the store {path} was written by a newer version of goalkeeper")
+        self._drawn: dict[str, list[Drawn]] = {}
 
     def close(self) -> None:
         self._db.close()
@@ -101,6 +94,8 @@ class Store:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._rollback()
+            if any(sign in str(error) for sign in _NO_ROOM):
+                raise OverLimit("an account has no room left for what was to be reserved") from error
             raise Broken(f"the store refused to write: {error}") from error
         except BaseException:
             self._rollback()
@@ -110,12 +105,30 @@ class Store:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
-    def create(self, *, run: str, goal: str, started: float, budget: int | None) -> None:
-        """A new run with its account; `budget` in micro-USD, None when the goal sets none."""
+    def create(
+        self,
+        *,
+        run: str,
+        goal: str,
+        started: float,
+        requester: str = "",
+        standing: Sequence[str] = (),
+        bounds: Mapping[Resource, int] | None = None,
+    ) -> None:
+        """A new run and the accounts it draws on.
+
+        `standing`: what it works on that goes on after it, by name. `bounds`: what the goal itself allows it.
+        """
+        draws = [("run", run), ("month", ""), ("requester", requester), *(("standing", name) for name in standing)]
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO runs (id, goal, status, started, schema, budget) VALUES (?, ?, 'planning', ?, ?, ?)",
-                (run, goal, started, SCHEMA, budget),
+                "INSERT INTO runs (id, goal, status, started, schema) VALUES (?, ?, 'planning', ?, ?)",
+                (run, self._redaction.text(goal), started, SCHEMA),
+            )
+            db.executemany("INSERT INTO draws VALUES (?, ?, ?)", [(run, *one) for one in draws])
+            db.executemany(
+                "INSERT INTO account (kind, name, month, resource, bound) VALUES ('run', ?, '', ?, ?)",
+                [(run, resource, most) for resource, most in (bounds or {}).items()],
             )
 
     def claim(self, run: str, *, owner: str, gone: Sequence[str]) -> int:
@@ -145,27 +158,33 @@ class Store:
         at: float,
         lines: Sequence[tuple[str, str]],
         money: Sequence[Entry] = (),
+        caps: Sequence[Cap] = (),
+        tell: Tell | None = None,
         status: str | None = None,
         folded: Sequence[int] = (),
     ) -> list[tuple[int, str]]:
         """Append (kind, JSON body) lines and move money, all or nothing; their (sequence, hash).
 
-        Busy when the epoch is old; Broken when the budget or the disk does not allow it.
+        `caps` bound the accounts outside the run. `tell` gives a line more for each threshold that is crossed by then
+        and that no journal has said. Busy when the epoch is old; OverLimit when an account does not allow it; Broken
+        when the disk does not.
         """
         with self._transaction() as db:
             before, head = self._head(run, epoch)
-            seq = before
-            rows, marks = [], []
-            for kind, body in lines:
-                seq += 1
-                head = chain(head, seq, at, kind, body)
-                rows.append((run, seq, at, kind, body, head))
-                marks.append((seq, head))
+            seq, marks = before, []
             try:
+                ledger.move(db, run, at, money, caps)
+                if tell is not None:
+                    lines = [*lines, *(tell(c) for c in _told(db, run, at))]
+                rows = []
+                for kind, body in lines:
+                    seq += 1
+                    head = chain(head, seq, at, kind, body)
+                    rows.append((run, seq, at, kind, body, head))
+                    marks.append((seq, head))
                 db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
-                reserved, settled, overrun = _move(db, run, money)
-                moved = db.execute(_ADVANCE, (seq, head, status, reserved, settled, overrun, run, epoch, before))
-            except sqlite3.IntegrityError:
+                moved = db.execute(_ADVANCE, (seq, head, status, run, epoch, before))
+            except (sqlite3.IntegrityError, Broken):
                 self._fence(run, epoch)
                 raise
             if moved.rowcount != 1:
@@ -239,7 +258,7 @@ class Store:
         with self._transaction() as db:
             cursor = db.execute(
                 "INSERT OR IGNORE INTO inbox (run, kind, body, at, dedupe) VALUES (?, ?, ?, ?, ?)",
-                (run, kind, json.dumps(body), at, dedupe),
+                (run, kind, json.dumps(self._redaction.value(body)), at, dedupe),
             )
             return cursor.rowcount == 1
 
@@ -251,17 +270,59 @@ class Store:
         )
         return [Message(id=i, run=r, kind=k, body=json.loads(b), at=at) for i, r, k, b, at in rows]
 
+    def purse(self, run: str | None = None, *, at: float, requester: str = "", caps: Sequence[Cap] = ()) -> Purse:
+        """What the accounts that a run draws on still allow under these caps, and what goes on in this home.
+
+        Without a run: what a new one of that requester would be allowed.
+        """
+        draws: list[Drawn] = [("month", ""), ("requester", requester)]
+        return ledger.purse(self._db, draws if run is None else self._draws(run), at, caps)
+
+    def _draws(self, run: str) -> list[Drawn]:
+        if run not in self._drawn:
+            self._drawn[run] = ledger.drawn(self._db, run)
+        return self._drawn[run]
+
+    def crossed(self, run: str, *, at: float) -> bool:
+        """Whether accrued cost has crossed a threshold that no journal has said."""
+        return bool(ledger.crossings(self._db, run, at))
+
+    def burn(self, run: str, *, at: float) -> Burn:
+        """What runs now costs an hour, and what this month comes to."""
+        return ledger.burn(self._db, run, at)
+
+    def accounts(self, run: str) -> list[Account]:
+        """Every account that the run draws on, of every month and resource."""
+        return ledger.accounts(self._db, self._draws(run))
+
+    def movements(self, run: str) -> list[Movement]:
+        """The run's ledger, in the order in which it was reserved."""
+        return ledger.movements(self._db, run)
+
     def money(self, run: str) -> dict[str, int]:
         """Settled micro-USD by source."""
-        rows = self._db.execute(
-            "SELECT source, sum(coalesce(settled, 0) + overrun) FROM ledger WHERE run = ? GROUP BY source", (run,)
-        )
-        return {source: int(amount) for source, amount in rows}
+        found: dict[str, int] = {}
+        for one in self.movements(run):
+            if one.resource == "usd_micro":
+                found[one.source] = found.get(one.source, 0) + (one.settled or 0) + one.overrun
+        return found
 
 
-_ROW = ("id", "goal", "status", "started", "owner", "epoch", "settled", "reserved", "budget", "overrun")
+def _told(db: sqlite3.Connection, run: str, at: float) -> list[Crossing]:
+    """The crossings that this commit says; none is said twice."""
+    found = ledger.crossings(db, run, at)
+    for one in found:
+        ledger.told(db, one)
+    return found
+
+
+_NO_ROOM = ("within_bound", "cannot store REAL value in INTEGER column account.")
+"""What the database says when an account's bound, or what 64 bits hold, would be passed."""
+_ROW = tuple(RunRow.model_fields)
 _SELECT = (
-    "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, r.settled, r.reserved, r.budget, r.overrun FROM runs r"
+    "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, coalesce(a.settled, 0), coalesce(a.reserved, 0),"
+    f" nullif(a.bound, {LARGEST}), coalesce(a.overrun, 0) FROM runs r LEFT JOIN account a"
+    " ON a.kind = 'run' AND a.name = r.id AND a.month = '' AND a.resource = 'usd_micro'"
 )
 _LOOKS = (
     "SELECT count(*) FROM (SELECT DISTINCT run, json_extract(body, '$.part'),"
@@ -270,29 +331,6 @@ _LOOKS = (
     " AND json_extract(body, '$.digests.holdout') = ?)"
 )
 _ADVANCE = (
-    "UPDATE runs SET head_seq = ?, head_hash = ?, status = coalesce(?, status),"
-    " reserved = reserved + ?, settled = settled + ?, overrun = overrun + ?"
+    "UPDATE runs SET head_seq = ?, head_hash = ?, status = coalesce(?, status)"
     " WHERE id = ? AND epoch = ? AND head_seq = ?"
 )
-
-
-def _move(db: sqlite3.Connection, run: str, money: Sequence[Entry]) -> tuple[int, int, int]:
-    """Write the ledger's rows; what reserved, settled and overrun change by. A repeated settlement moves nothing."""
-    reserved = settled = overrun = 0
-    for entry in money:
-        if entry.kind == "reserve":
-            db.execute(
-                "INSERT INTO ledger (run, call, source, reserved) VALUES (?, ?, ?, ?)",
-                (run, entry.call, entry.source, entry.usd_micro),
-            )
-            reserved += entry.usd_micro
-            continue
-        # A bill above its reservation is an overrun: recorded, and never hidden in the settled sum.
-        row = db.execute(
-            "UPDATE ledger SET settled = min(?, reserved), overrun = max(0, ? - reserved)"
-            " WHERE run = ? AND call = ? AND settled IS NULL RETURNING reserved, settled, overrun",
-            (entry.usd_micro, entry.usd_micro, run, entry.call),
-        ).fetchone()
-        if row is not None:
-            reserved, settled, overrun = reserved - row[0], settled + row[1], overrun + row[2]
-    return reserved, settled, overrun

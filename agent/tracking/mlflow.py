@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit, urlunsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
 from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from tools import reach
 from tools.language import tr
 from tools.record import Json, Record
+from tools.redact import Redaction
 
 T = TypeVar("T")
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -28,13 +30,6 @@ WITHIN_S = 10.0
 ATTEMPTS = 3
 LARGEST_FILE = 64 * 1024 * 1024
 _PROXIED = "mlflow-artifacts"
-
-
-class _Straight(HTTPRedirectHandler):
-    """Follows nobody: the credentials are for this server alone."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
 
 
 class TrackingError(Exception):
@@ -71,15 +66,16 @@ class Credentials(Record):
 class Client:
     """One tracking server."""
 
-    def __init__(self, uri: str, credentials: Credentials | None = None) -> None:
+    def __init__(self, uri: str, credentials: Credentials | None = None, *, redaction: Redaction | None = None) -> None:
+        """`redaction`: what is taken out of everything that is sent."""
         try:
-            parts = urlsplit(uri)
-            _ = parts.port
-        except ValueError as error:
-            raise TrackingError(f"MLFLOW_TRACKING_URI is no address: {error}") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise TrackingError(f"MLFLOW_TRACKING_URI must be http://HOST:PORT or https://..., not {parts.scheme}:")
-        self._base = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+            parts = reach.checked(uri)
+        except reach.OutOfReachError as error:
+            raise TrackingError(tr("MLFLOW_TRACKING_URI: {error}", error=error)) from error
+        self._base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        # The operator names the server, so it may stand on this machine or in a network of their own.
+        self._opener = reach.opener(private=True)
+        self._redaction = redaction or Redaction()
         self._headers = dict((credentials or Credentials()).header())
 
     def experiment(self, name: str) -> str:
@@ -141,7 +137,7 @@ class Client:
         return _object(self._send("GET", f"{self._base}/api/2.0/mlflow/{path}?{asked}", None, None))
 
     def _post(self, path: str, body: Json) -> Json:
-        content = json.dumps(body).encode()
+        content = json.dumps(self._redaction.value(body)).encode()
         return _object(self._send("POST", f"{self._base}/api/2.0/mlflow/{path}", content, "application/json"))
 
     def _send(self, method: str, url: str, content: bytes | None, kind: str | None) -> bytes:
@@ -161,7 +157,7 @@ class Client:
         headers = self._headers | ({"Content-Type": kind} if kind else {})
         try:
             request = Request(url, data=content, headers=headers, method=method)
-            with build_opener(_Straight).open(request, timeout=WITHIN_S) as answer:
+            with self._opener.open(request, timeout=WITHIN_S) as answer:
                 body: bytes = answer.read()
                 return body
         except HTTPError as error:
@@ -194,7 +190,7 @@ def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
 def _object(body: bytes) -> Json:
     try:
         told = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TrackingError(tr("the tracking server's answer is not JSON: is this an MLflow server?")) from error
     if not isinstance(told, dict):
         raise TrackingError(tr("the tracking server's answer is not an object: is this an MLflow server?"))
@@ -205,5 +201,5 @@ def _said(error: HTTPError) -> str:
     try:
         told = json.loads(error.read(4096))
         return str(told.get("message", ""))[:300] if isinstance(told, dict) else ""
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         return str(error.reason)[:300]

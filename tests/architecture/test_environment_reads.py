@@ -14,6 +14,7 @@ READERS = {
     "tools/recipes/command.py": "hands its environment on to the user's own predict command",
     "evals/goals/own/train.py": "an example of a user's own program, which is told its folders there",
     "evals/goals/own/predict.py": "the same",
+    "evals/attacks/users_program.py": "the same, written by an attacker",
     "evals/bench_commands.py": "hands the environment on to the programs it measures",
     "evals/bench_memory.py": "hands the environment on to the agent it measures",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections.abc import Iterator
 from functools import cache
@@ -49,7 +50,14 @@ def templates() -> dict[str, str]:
             elif node.func.id == "plural" and len(node.args) == 2:
                 for noun in literals(node.args[1]):
                     found |= {f"{{n}} {noun}": place, f"{{n}} {noun}s": place}
-    return found
+    return found | annotated()
+
+
+def annotated() -> dict[str, str]:
+    """What the shipped policies say of a call → file."""
+    said = re.compile(r'^@(?:says|fix)\("([^"\\]*)"\)$', re.MULTILINE)
+    files = sorted((ROOT / "policies").glob("*.cedar"))
+    return {text: file.name for file in files for text in said.findall(file.read_text(encoding="utf-8"))}
 
 
 @cache

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from readme_parts import PAGES, README, ROOT, made, parts
+from readme_parts import MADE, POLICIES, README, ROOT, made, parts
 
 TIMEOUT_S = 60
 ELSEWHERE = {"make", "git", "cd", "curl"}
@@ -71,9 +71,10 @@ def _quick(argv: Sequence[str]) -> tuple[list[str], bool]:
     assert program == "goalkeeper", f"{program} is not a command this test knows"
     goalkeeper = [sys.executable, "-m", "agent"]
     if "ID" in rest:
-        options = [word for word in rest[1:] if word.startswith("--")]
-        assert all(option in _help(rest[0]) for option in options)
-        return [*goalkeeper, rest[0], "--help"], False
+        command = rest[: rest.index("ID")]
+        options = [word for word in rest if word.startswith("--")]
+        assert all(option in _help(*command) for option in options)
+        return [*goalkeeper, *command, "--help"], False
     if rest[0] == "ci":
         files = [word for word in rest[1:] if word.endswith(".yaml")]
         assert all((ROOT / file).is_file() for file in files)
@@ -84,8 +85,8 @@ def _quick(argv: Sequence[str]) -> tuple[list[str], bool]:
     return [*goalkeeper, *rest], True
 
 
-def _help(command: str) -> str:
-    argv = [sys.executable, "-m", "agent", command, "--help"]
+def _help(*command: str) -> str:
+    argv = [sys.executable, "-m", "agent", *command, "--help"]
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
@@ -110,9 +111,16 @@ def test_the_comparison_notices_a_line_that_is_no_longer_printed() -> None:
         _compare("a 1\n...\nd\n", "a 12\nb 2\nc 4\n")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-@pytest.mark.parametrize("part", ["help", "tools"])
-def test_a_part_made_from_the_product_is_up_to_date(part: str, page: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "part"),
+    [
+        (page, part)
+        for page in MADE
+        for part in (("refusals", "endorsements") if page == POLICIES else ("help", "tools"))
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value.relative_to(ROOT)),
+)
+def test_a_part_made_from_the_product_is_up_to_date(page: Path, part: str) -> None:
     held = parts(page.read_text(encoding="utf-8"))
     assert part in held, f"{page.name} has no part between `<!-- made: {part} -->` and `<!-- end -->`"
     assert held[part] == made(part), f"{page.name}: `python tests/architecture/readme_parts.py` writes it anew"

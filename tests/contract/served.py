@@ -27,7 +27,7 @@ class Served:
         return self.bench.backend.serving.state(self.name)
 
     def split(self, **weights: int) -> EndpointState:
-        return self.bench.backend.serving.split(self.name, weights=weights, call=self.bench.tags().call)
+        return self.bench.backend.serving.split(self.name, weights=weights, call=self.bench.tags(run=RUN).call)
 
 
 def deploy(bench: Bench, endpoint: str, version: str, tags: Tags) -> EndpointState:

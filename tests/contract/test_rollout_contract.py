@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from benches import Bench
-from served import MODEL, Served, deploy, weights
+from served import MODEL, RUN, Served, deploy, weights
 
 from tools.errors import Invalid, NotFound
 from tools.ports import Agreement, EndpointState, ServeSpec, VersionState
@@ -22,7 +22,7 @@ def alone(served: Served) -> Served:
 
 
 def _mirror(served: Served, version: str | None) -> EndpointState:
-    return served.bench.backend.serving.mirror(served.name, version=version, call=served.bench.tags().call)
+    return served.bench.backend.serving.mirror(served.name, version=version, call=served.bench.tags(run=RUN).call)
 
 
 def _scale(served: Served, version: str, replicas: int) -> VersionState:
@@ -100,7 +100,7 @@ def test_traffic_for_a_shadow_ends_its_shadowing_and_traffic_for_others_does_not
 
 def test_a_shadow_that_is_withdrawn_is_none_and_its_measurements_are_kept(alone: Served) -> None:
     bench, serving, since = alone.bench, alone.bench.backend.serving, alone.bench.now()
-    deploy(bench, alone.name, "v3", bench.tags())
+    deploy(bench, alone.name, "v3", bench.tags(run=RUN))
     bench.ready(alone.name, "v3")
     assert _mirror(alone, "v3").shadow == "v3"
     bench.send(alone.state, 5)

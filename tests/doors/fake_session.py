@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from fake_goal import CONTRACT, STEPS, SUMMARIES
 
 from agent.documents import (
+    Answered,
     ApprovalAsked,
+    Bounds,
     ClauseVerdict,
     Event,
     Evidence,
     Feasibility,
     Kept,
+    Kind,
     Pending,
     PlanDocument,
     Resources,
@@ -30,14 +33,29 @@ from agent.documents import (
     StepView,
     Swept,
 )
-from agent.errors import Broken, Fault, InvalidRequest, NoSuchRun
+from agent.errors import Broken, Fault, InvalidRequest, NoSuchRun, NotTheirs
 from agent.goal import Goal
 from agent.plan import Estimate, Plan, Range, Step, total
+from agent.posed import waits
 from agent.prospect import Request
 from agent.settings import Settings
 from tools.ports import Progress
 
 START = 1_772_442_000.0
+BOUNDS = Bounds(
+    usd_micro=20_000,
+    kinds=(
+        Kind(
+            tool="deploy_model",
+            target="penguins",
+            count=1,
+            usd_micro=20_000,
+            args={"endpoint": "penguins", "replicas": 2, "model": {"$ref": "register_model.key"}},
+        ),
+        Kind(tool="shift_traffic", target="penguins", namespace="ml", count=2, usd_micro=0, args={"percent": 10}),
+    ),
+    until=START + 7200,
+)
 
 
 @dataclass
@@ -202,9 +220,15 @@ class FakeSession:
             isolation="sandboxed",
             findings=("class Chinstrap has only 68 rows",) if clauses else (),
             exit_code=code,
-            reason="a person denied deploy" if False in one.answers.values() else "",
+            reason=self._reason(one),
         )
         return RunDocument(**{name: getattr(plan, name) for name in PlanDocument.model_fields}, run=report)
+
+    def _reason(self, one: FakeRun) -> str:
+        if one.status == "waiting":
+            asked = (waits(p, approve=f"goalkeeper approve {one.id} {p.id}", resume="") for p in self._pending(one))
+            return "; ".join(asked)
+        return "a person denied deploy" if False in one.answers.values() else ""
 
     def runs(self) -> RunList:
         lines = [
@@ -216,23 +240,41 @@ class FakeSession:
     def events(self, run: str, after: int = 0) -> Iterator[Event]:
         yield from [e for e in self._find(run).events if e.seq > after]
 
-    def answer(self, run: str, *, approve: bool, pending: str | None, who: str) -> str:
+    def answer(self, run: str, *, approve: bool, pending: Sequence[str] = (), who: str) -> Answered:
         one = self._find(run)
-        waiting = self._pending(one)
-        if not waiting or (pending is not None and pending != waiting[0].id):
+        waiting = {p.id: p for p in self._pending(one)}
+        if not waiting or not set(pending) <= set(waiting):
             raise InvalidRequest(Fault(place=run, what="waits for nothing of that name"))
-        one.answers[waiting[0].step] = approve
+        asked = [waiting[name] for name in pending] or list(waiting.values())
+        theirs = [p for p in asked if "release" not in p.roles]
+        left = tuple(f"{p.id} waits for bob" for p in asked if p not in theirs)
+        if not theirs:
+            raise NotTheirs("\n".join(left))
+        one.answers |= {p.step: approve for p in theirs}
         did = "approved" if approve else "denied"
-        return f"{who} {did} {waiting[0].step}; `goalkeeper resume {one.id}` carries it out"
+        message = f"{who} {did} {theirs[0].step}; `goalkeeper resume {one.id}` carries it out"
+        return Answered(questions=tuple(p.id for p in theirs), message=message, left=left)
 
     def cancel(self, run: str, who: str) -> str:
         one = self._find(run)
         one.status = "cancelled"
         return f"{who} cancelled {one.id}"
 
-    def sweep(self, *, release: bool) -> tuple[Swept, ...]:
-        found = tuple(s.model_copy(update={"released": release and s.unowned}) for s in self._world.swept)
-        self._world.swept = tuple(s for s in found if not s.released)
+    def sweep(
+        self,
+        *,
+        release: bool,
+        run: str | None = None,
+        owner: str | None = None,
+        ending: Callable[[str, str], None] | None = None,
+    ) -> tuple[Swept, ...]:
+        meant = [s for s in self._world.swept if run in (None, s.run) and owner in (None, s.owner)]
+        others = [s for s in self._world.swept if s not in meant]
+        for one in meant:
+            if release and one.unowned and ending is not None:
+                ending(one.kind, one.id)
+        found = tuple(s.model_copy(update={"released": release and s.unowned}) for s in meant)
+        self._world.swept = (*others, *(s for s in found if not s.released))
         return found
 
     def _find(self, run: str) -> FakeRun:
@@ -316,8 +358,16 @@ class FakeSession:
             usd=0.02,
             asked=one.now,
             expires=one.now + 3600,
+            digest="d" * 64,
+            requester="ann",
+            roles=("operator",),
+            who=("*",),
+            bounds=BOUNDS,
         )
-        return (asked,)
+        theirs = asked.model_copy(
+            update={"id": "p1.release", "roles": ("release",), "other_than_requester": True, "who": ("bob",)}
+        )
+        return (asked, theirs) if "somebody" in one.request.text else (asked,)
 
     def _clauses(self, one: FakeRun) -> tuple[ClauseVerdict, ...]:
         if self.plan(one.request).contract is None:

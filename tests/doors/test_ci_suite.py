@@ -90,6 +90,19 @@ def test_a_refused_run_is_an_error_although_no_clause_was_judged() -> None:
     assert root.get("errors") == "1"
 
 
+def test_a_run_that_waits_says_for_whom_beside_its_clauses() -> None:
+    waits = "plan-1.release waits for bob with role release: `goalkeeper approve r plan-1.release` (or deny)"
+    given = outcome("e.yaml", "UNPROVEN", code=4)
+    assert given.document is not None
+    run = given.document.run.model_copy(update={"status": "waiting", "reason": waits})
+    given = given.model_copy(update={"document": given.document.model_copy(update={"run": run})})
+    error = ElementTree.fromstring(junit.render([given])).find("testsuite/testcase[@name='goal']/error")
+    assert error is not None
+    assert (error.get("type"), error.get("message")) == ("WAITING", waits)
+    assert "waits for bob" in summary.render([given])
+    assert "waits for bob" in next(summary.workflow_commands([given]))
+
+
 def test_outside_text_stays_inert_in_every_form() -> None:
     evil = "x\x1b[2J]]><script>|`\n::error::owned % {note}"
     given = [outcome("e,v:i.yaml", "NOT MET", code=1, goal=evil, note=evil)]

@@ -73,10 +73,36 @@ def test_runs_exit_code_is_the_runs(world: FakeWorld, goal: str, code: int) -> N
 def test_a_waiting_run_says_how_to_answer(world: FakeWorld, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["run", "ask me"], world.open) == 4
     run = next(iter(world.runs))
-    assert f" approve {run} p1" in capsys.readouterr().err
+    assert f"p1 waits for anybody with role operator: `goalkeeper approve {run} p1`" in capsys.readouterr().out
     assert execute(["approve", run, "p1"], world.open) == 0
     assert "approved deploy" in capsys.readouterr().out
     assert execute(["resume", run], world.open) == 0
+
+
+def test_what_somebody_else_has_to_answer_stays_open_and_ends_with_4(
+    world: FakeWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = started(world, capsys, "ask somebody")
+    assert execute(["approve", run, "p1.release"], world.open) == 4
+    out, err = capsys.readouterr()
+    assert (out, "p1.release waits for bob" in err) == ("", True)
+    assert execute(["approve", run, "--json"], world.open) == 4
+    told = json.loads(capsys.readouterr().out)
+    assert (told["questions"], told["left"], told["pending"]) == (["p1"], ["p1.release waits for bob"], None)
+
+
+def test_several_questions_are_named_in_one_command(world: FakeWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    run = started(world, capsys, "ask me")
+    assert execute(["approve", run, "p1", "p9"], world.open) == 2
+    assert execute(["deny", run, "p1", "p1"], world.open) == 0
+
+
+def test_a_run_that_waits_shows_what_it_asks_and_whom(world: FakeWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    run = started(world, capsys, "ask somebody")
+    assert execute(["show", run], world.open) == 0
+    out = capsys.readouterr().out
+    assert "p1.release: deploy (deploy_model, $0.02): it deploys to production [production] answered by bob" in out
+    assert "shift_traffic, penguins in ml, 2 calls, $0.00, percent=10" in out
 
 
 def test_a_denied_run_ends_refused(world: FakeWorld, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,12 +15,13 @@ import pytest
 from fake_session import FakeWorld
 from rich.cells import cell_len
 
-from agent.documents import Pending, StepView
+from agent.documents import Bounds, Kind, Pending, StepView
 from agent.doors.outlet import Outlet
-from agent.doors.plain import PlainPaper, PlainWatch
+from agent.doors.plain import PlainPaper, PlainWatch, question_lines
 from agent.doors.terminal.paper import TerminalPaper
 from agent.doors.terminal.steps import remaining
 from agent.doors.terminal.watch import TerminalWatch
+from agent.posed import waits
 from agent.prospect import Request
 from tools.ports import Progress
 
@@ -128,6 +129,68 @@ def test_a_person_is_asked_and_silence_is_no(terminal: Terminal, typed: str, ans
     assert "at most $2.00" in terminal.getvalue()
 
 
+def asked(terminal: Terminal, typed: str, *, user: str) -> tuple[TerminalWatch, tuple[Pending, ...]]:
+    """A watch that has seen a run that asks everybody one thing and bob another."""
+    session = FakeWorld().open(None)  # type: ignore[arg-type]
+    run = session.start(request("ask somebody"))
+    session.drive(run)
+    watch = TerminalWatch(terminal, io.StringIO(typed), user=user)
+    seen = session.view(run)
+    watch.see(seen)
+    return watch, seen.pending
+
+
+def test_what_a_yes_reaches_is_a_small_table(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    watch, (mine, _) = asked(terminal, "y\n", user="ann")
+    assert watch.ask(mine) is True
+    shown = bare(terminal.getvalue())
+    for said in (
+        r"what +where +how many +at most +with",
+        r"deploy_model +penguins +1 call +\$0\.02 +replicas=2, model=as register_model gives it",
+        r"shift_traffic +penguins in ml +2 calls +\$0\.00 +percent=10",
+        r"cost at most \$0\.02 +policies production",
+        r"answered by anybody \(role operator\), to be answered before 2026-03-02 10:00Z",
+        r"a\s+yes\s+holds\s+for\s+what\s+begins\s+before\s+2026-03-02\s+11:00Z",
+    ):
+        assert re.search(said, shown), said
+
+
+def test_what_is_not_theirs_to_answer_is_told_and_not_asked(terminal: Terminal) -> None:
+    watch, (mine, _) = asked(terminal, "y\n", user="ann")
+    assert watch.ask(mine) is True
+    shown = bare(terminal.getvalue())
+    assert "p1.release is for bob to answer" in shown
+    assert shown.count("it deploys to production") == 1
+    assert "approves all" not in shown
+
+
+def test_several_questions_are_all_shown_before_they_are_approved_together(terminal: Terminal) -> None:
+    watch, (first, second) = asked(terminal, "a\n", user="bob")
+    assert watch.ask(first) is True
+    shown = bare(terminal.getvalue())
+    assert shown.count("it deploys to production") == 2
+    assert "a approves all 2" in shown
+    assert watch.ask(second) is True
+
+
+@pytest.mark.parametrize(
+    ("typed", "answers"), [("y\nn\n", (True, False)), ("y\n", (True, None)), ("n\ny\n", (False, True))]
+)
+def test_several_questions_are_answered_one_by_one(
+    terminal: Terminal, typed: str, answers: tuple[bool | None, ...]
+) -> None:
+    watch, pending = asked(terminal, typed, user="bob")
+    assert tuple(watch.ask(question) for question in pending) == answers
+    assert bare(terminal.getvalue()).count("it deploys to production") == 2
+
+
+def test_a_question_that_is_asked_again_says_why(terminal: Terminal) -> None:
+    again = ASKED.model_copy(update={"again": "the policies have changed since bob approved p0"})
+    TerminalWatch(terminal, io.StringIO("n\n")).ask(again)
+    assert "asked again: the policies have changed since bob approved p0" in bare(terminal.getvalue())
+
+
 def test_outside_text_cannot_steer_the_terminal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     evil = "\x1b]8;;http://evil.example\x07here\x1b]8;;\x07 \x1b[2J [bold]markup[/bold] \u202e"
@@ -136,11 +199,27 @@ def test_outside_text_cannot_steer_the_terminal(terminal: Terminal, monkeypatch:
     document = session.drive(run)
     TerminalPaper(terminal).plan(document)
     TerminalPaper(terminal).report(document)
-    TerminalWatch(terminal, io.StringIO("")).ask(ASKED.model_copy(update={"reason": evil}))
+    forged = Kind(tool=evil, target=evil, namespace=evil, count=1, usd_micro=1, args={evil: evil, "b": [evil]})
+    bounds = Bounds(usd_micro=1, kinds=(forged,), until=9)
+    question = ASKED.model_copy(
+        update={
+            "reason": evil,
+            "bounds": bounds,
+            "again": evil,
+            "roles": (evil,),
+            "who": (evil,),
+            "id": evil,
+            "step": evil,
+            "policies": (evil,),
+        }
+    )
+    TerminalWatch(terminal, io.StringIO("")).ask(question)
     plain = io.StringIO()
     PlainPaper(Outlet(plain)).plan(document)
     PlainPaper(Outlet(plain)).report(document)
     session.drive(run, watch=PlainWatch(Outlet(plain)).see)
+    plain.write("\n".join(question_lines(question)))
+    plain.write(waits(question, approve="approve", resume="resume"))
     for shown in (terminal.getvalue(), plain.getvalue()):
         assert "evil.example" not in shown
         assert "\x1b]8" not in shown

@@ -12,23 +12,24 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from peopled import policies
 from simulated import Given, Reading, owned
 
 from agent.advance import World as Surroundings
 from agent.book import Book
 from agent.clock import Clock
 from agent.contract import Contract
+from agent.errors import InvalidRequest
 from agent.prospect import Request
-from agent.record.store import Entry, Store
+from agent.record.store import Store
 from agent.session import Session
 from agent.settings import Settings
-from policies.limits import load_limits
 from tools.backends.sim.client import SimClient
 from tools.backends.sim.effects import Effect
 from tools.backends.sim.faults import EFFECTS, Fault
@@ -89,20 +90,9 @@ class MortalStore(Store):
 
     reaper: Reaper
 
-    def append(
-        self,
-        run: str,
-        *,
-        epoch: int,
-        at: float,
-        lines: Sequence[tuple[str, str]],
-        money: Sequence[Entry] = (),
-        status: str | None = None,
-        folded: Sequence[int] = (),
-    ) -> list[tuple[int, str]]:
+    def append(self, run: str, *, lines: Sequence[tuple[str, str]], **more: Any) -> list[tuple[int, str]]:
         def deed() -> list[tuple[int, str]]:
-            append = super(MortalStore, self).append
-            return append(run, epoch=epoch, at=at, lines=lines, money=money, status=status, folded=folded)
+            return super(MortalStore, self).append(run, lines=lines, **more)
 
         if not any(kind == "decision" for kind, _ in lines):
             return cast(list[tuple[int, str]], self.reaper.around("commit", deed))
@@ -197,7 +187,7 @@ class Bench:
             backend=backend if reaper is None else _mortal(backend, reaper),
             brain=Given(self.contract),
             clock=Hasty(clock),
-            limits=load_limits(),
+            policies=policies(),
         )
         if isinstance(session, MortalSession) and reaper is not None:
             session.reaper = reaper
@@ -218,7 +208,14 @@ class Bench:
             folder = str(self.folder)
             request = Request(text="the goal", source="cli:ada", accept=True, folder=folder)
             run = runs[0].id if runs else session.start(request)
-            session.drive(run, watch=self._cancelling(run))
+            if session.drive(run, watch=self._cancelling(run)).run.status == "waiting":
+                self._approve(run)
+                session.drive(run, watch=self._cancelling(run))
+
+    def _approve(self, run: str) -> None:
+        """Bob says yes, in a process of his own; nothing where he has said so before the driver died."""
+        with self.session() as other, suppress(InvalidRequest):
+            other.answer(run, approve=True, who="bob")
 
     def _cancelling(self, run: str) -> Callable[[object], None] | None:
         if not self.cancel_on:

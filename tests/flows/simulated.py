@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from peopled import policies
+
 from agent.brain.protocol import Context
 from agent.brain.rules.planning.honoured import unsupported
 from agent.brain.rules.planning.propose import propose
@@ -16,7 +18,8 @@ from agent.goal import Goal
 from agent.prospect import Request
 from agent.session import Session
 from agent.settings import Settings
-from policies.limits import Limits, load_limits
+from policies.engine import Policies
+from policies.limits import Limits
 from tools.backends.sim.backend import SimBackend
 from tools.backends.sim.clock import VirtualClock
 from tools.backends.sim.effects import Effect
@@ -106,8 +109,15 @@ class Stage:
     """One home on one simulated world."""
 
     def __init__(
-        self, folder: Path, contract: Contract | Refusal, *, world: str | World = "steady", seed: int = 0
+        self,
+        folder: Path,
+        contract: Contract | Refusal,
+        *,
+        world: str | World = "steady",
+        seed: int = 0,
+        policies: Policies | None = None,
     ) -> None:
+        self.policies = policies
         self.folder = folder
         self.clock = VirtualClock()
         chosen = world if isinstance(world, World) else load_world(world)
@@ -121,14 +131,16 @@ class Stage:
             backend=self.backend,
             brain=self.brain,
             clock=clock or self.clock,
-            limits=limits or load_limits(),
+            policies=self.policies or policies(limits),
         )
 
     def request(self, *, accept: bool = False) -> Request:
         return Request(text="the goal", source="cli:ada", accept=accept, folder=str(self.folder))
 
-    def run(self, *, accept: bool = False, ask: Asked | None = None) -> tuple[Session, RunDocument]:
-        session = self.session()
+    def run(
+        self, *, accept: bool = False, ask: Asked | None = None, limits: Limits | None = None
+    ) -> tuple[Session, RunDocument]:
+        session = self.session(limits)
         run = session.start(self.request(accept=accept))
         return session, session.drive(run, ask=ask)
 

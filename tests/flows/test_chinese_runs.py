@@ -14,8 +14,8 @@ from simulated import Stage, classify
 
 from agent.brain.rules.brain import Rules
 from agent.documents import PlanDocument, RunDocument
-from agent.doors.plain import plan_lines
-from agent.errors import InvalidRequest
+from agent.doors.plain import plan_lines, question_lines
+from agent.errors import InvalidRequest, NotTheirs
 from agent.prospect import Request
 from agent.session import Session
 from agent.settings import Settings
@@ -111,8 +111,10 @@ def test_plan_report_and_events_of_a_chinese_goal_are_chinese(stage: Stage, goal
         for event in session.events(document.run.id):
             assert not english(event.text.replace(goal, ""))
         for pending in session.view(document.run.id).pending:
-            assert "须由人批准" in pending.reason
+            assert "生产环境" in pending.reason
             assert not english(pending.reason)
+            with speaking("zh"):
+                assert not [line for line in question_lines(pending) if english(line)]
     folder = stage.settings.home / "runs" / document.run.id
     if document.run.status == "done":
         assert english((folder / "report.md").read_text(encoding="utf-8")) == []
@@ -142,7 +144,13 @@ def test_an_answer_and_a_no_are_told_in_the_language_of_the_goal(stage: Stage) -
     with stage.session() as session:
         run = session.start(request(stage, HELD))
         document = session.drive(run, ask=lambda _: False)
-        assert (document.run.exit_code, document.run.reason) == (3, "ada 未批准该计划")
+        assert (document.run.exit_code, document.run.status) == (4, "waiting")
+        assert "plan-1.release 等待bob（角色 release）答复" in document.run.reason
+        with pytest.raises(NotTheirs, match="等待bob"):
+            session.answer(run, approve=True, who="ada")
+        session.answer(run, approve=False, who="bob")
+        document = session.drive(run)
+        assert (document.run.exit_code, document.run.reason) == (3, "bob 未批准该计划（plan-1.release）")
         with pytest.raises(InvalidRequest, match="它已经结束"):
             session.cancel(run, "ada")
 

@@ -23,6 +23,7 @@ STEADY = load_world("steady")
 BAD = load_world("bad-canary").model_copy(update={"bad_deploys": (1,)})
 
 SHADOW = classify(ACCURACY, LATENCY, ERRORS, rollout="shadow")
+PRODUCTION = classify(ACCURACY, LATENCY, rollout="canary", environment="production")
 ROLLING = classify(ACCURACY, LATENCY, ERRORS, rollout=Rollout(strategy="rolling", replicas=2))
 
 SCENES: dict[str, tuple[Contract, World, str]] = {
@@ -30,13 +31,14 @@ SCENES: dict[str, tuple[Contract, World, str]] = {
     "searched on": (RELAXED, STEADY.model_copy(update={"gap": 0.0, "gap_spread": 0.0}), ""),
     "rolled back": (CANARY, BAD, ""),
     "cancelled": (CANARY, STEADY, "serving.deploy"),
+    "approved": (PRODUCTION, STEADY, ""),
     "shadowed": (SHADOW, STEADY, ""),
     "replaced": (ROLLING, STEADY, ""),
     "not replaced": (ROLLING, BAD.model_copy(update={"bad_deploys": (2,)}), ""),
 }
 BESIDE = ("shadowed", "replaced", "not replaced")
 """Scenes in which a version serves before the run."""
-KEPT = ("served", "searched on", *BESIDE)
+KEPT = ("served", "searched on", "approved", *BESIDE)
 SAMPLE = 14
 SEED = 20_26
 
@@ -116,6 +118,17 @@ def test_a_run_killed_once_it_has_decided_carries_the_decision_out(
     assert reached["decision"] >= 2
     with opened(place / f"d{list(SCENES).index(scene)}{number}", scene) as bench:
         assert killed(bench, Point("decision", number, after=True)) == 1
+        assert aftermath(bench) == whole
+
+
+@pytest.mark.parametrize(("number", "after"), [(3, True), (6, False), (6, True)])
+def test_a_run_killed_around_an_answer_makes_each_approved_call_once(
+    place: Path, number: int, after: bool, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
+) -> None:
+    """The third commit stores the question; the sixth the answer, and the verdicts and intents that it leads to."""
+    whole, _ = undisturbed("approved")
+    with opened(place / f"y{number}{after:d}", "approved") as bench:
+        assert killed(bench, Point("commit", number, after=after)) == 1
         assert aftermath(bench) == whole
 
 

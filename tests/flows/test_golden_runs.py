@@ -37,7 +37,7 @@ class Scene(Record):
     accept: bool = False
     """The plan's envelope is accepted beforehand."""
     answer: bool | None = None
-    """What the person at the door says when asked."""
+    """What whoever is asked says: the person at the door, and bob where they may not."""
 
 
 def scene(name: str) -> Scene:
@@ -55,9 +55,12 @@ def played(name: str, folder: Path) -> dict[str, str]:
     with stage.session() as session:
         request = stage.request(accept=told.accept).model_copy(update={"text": told.goal})
         document = session.drive(session.start(request), ask=lambda _: told.answer)
+        if document.run.status == "waiting" and told.answer is not None:
+            session.answer(document.run.id, approve=told.answer, who="bob")
+            document = session.drive(document.run.id)
         events = list(session.events(document.run.id))
         tell = plainly(stage, [line.id for line in session.runs().runs], events)
-        lines = [{"seq": e.seq, "kind": e.kind, "body": rounded(e.body)} for e in events]
+        lines = [{"seq": e.seq, "kind": e.kind, "body": rounded(anybody(e.body))} for e in events]
         journal = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines)
     report = (stage.settings.home / "runs" / document.run.id / "report.md").read_text(encoding="utf-8")
     return {"journal.jsonl": tell(journal), "report.md": tell(report)}
@@ -68,6 +71,8 @@ def plainly(stage: Stage, runs: Sequence[str], events: Sequence[Event]) -> Calla
     jobs = {e.target: "job:" + e.token.partition("/")[2] for e in stage.calls("jobs.submit")}
     calls = [Call.model_validate(e.body["call"]) for e in events if e.kind == "verdict"]
     words = {c.digest: f"digest of {c.step}/{c.attempt}" for c in calls}
+    words |= {str(e.body["digest"]): f"digest of {e.body['id']}" for e in events if e.kind == "asked"}
+    words |= {str(e.body["policies_digest"]): "digest of the policies" for e in events if e.kind == "plan"}
     words |= {command(stage.settings): "GOALKEEPER", str(stage.folder): "FOLDER"}
     words |= {run: "RUN" if number == 0 else f"RUN-BEFORE-{number}" for number, run in enumerate(runs)}
 
@@ -77,6 +82,11 @@ def plainly(stage: Stage, runs: Sequence[str], events: Sequence[Event]) -> Calla
         return re.sub(r"sim-job-\d+", lambda m: jobs.get(m[0], m[0]), text)
 
     return tell
+
+
+def anybody(body: dict[str, object]) -> dict[str, object]:
+    """Whatever the number of the person is on this machine."""
+    return body | {"uid": 0} if isinstance(body.get("uid"), int) else body
 
 
 def rounded(value: Any) -> Any:

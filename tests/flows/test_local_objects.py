@@ -15,6 +15,7 @@ from tools.backends.local.disk import remove, write_once
 from tools.backends.local.keys import Keys
 from tools.backends.local.objects import LocalObjects
 from tools.backends.local.output import Output, last_lines
+from tools.backends.local.process import Process, finish, process
 from tools.backends.local.registry import Identity, alive, end, identify, registrations, runtime_folder
 from tools.digest import digest
 from tools.errors import Conflict, Invalid, NotFound, Refused
@@ -108,18 +109,22 @@ def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
         runtime_folder({"GOALKEEPER_RUNTIME_DIR": str(tmp_path / "theirs")})
 
 
-def test_a_process_with_a_reused_pid_is_not_mistaken_and_not_ended() -> None:
+def test_a_process_with_a_reused_pid_is_not_mistaken_and_not_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs" / "x"
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], start_new_session=True) as child:
         me = identify(child.pid)
         for other in (me.model_copy(update={"ticks": me.ticks + 1}), me.model_copy(update={"boot": "another"})):
             assert not alive(other)
-            end(other, grace_s=0.1)
-        assert alive(me)
-        end(me)
+            finish(Process(other.pid, other.ticks), grace_s=0.1) if other.boot == me.boot else None
+            end(other, folder, grace_s=0.1)
+        end(me, folder)
+        assert alive(me), "it was not started for that folder"
+        finish(Process(me.pid, me.ticks), grace_s=2.0)
         assert not alive(me)
     assert not alive(Identity(pid=0, ticks=0))
-    end(Identity(pid=0, ticks=0))
-    end(Identity(pid=-1, ticks=0))
+    for pid in (0, -1, 1):
+        end(Identity(pid=pid, ticks=0), folder)
+        finish(Process(pid, 0), grace_s=0.1)
 
 
 def test_ending_a_session_ends_all_its_processes_even_deaf_ones() -> None:
@@ -132,7 +137,7 @@ def test_ending_a_session_ends_all_its_processes_even_deaf_ones() -> None:
         said = {parent.stdout.readline().strip(), parent.stdout.readline().strip()} - {b"1"}
         child = identify(int(said.pop()))
         assert alive(child)
-        end(identify(parent.pid), grace_s=0.2)
+        finish(process(parent.pid), grace_s=0.2)
         assert not alive(child)
 
 

@@ -153,12 +153,12 @@ def test_credentials_that_a_program_prints_are_kept_out_of_everything_that_is_wr
     code += "print(); (out / 'metrics.json').write_text(json.dumps({'note': mine})); print('f', end='')\n"
     given = {"MY_TOKEN": SECRET}
     state = desk.run(code, environment=given)
-    assert state.result == {"claimed": {"note": "[MY_TOKEN withheld]"}}
+    assert state.result == {"claimed": {"note": "[withheld:MY_TOKEN]"}}
     assert list(desk.jobs.logs(state.id)) == [
-        "[MY_TOKEN withheld]",
-        "in [MY_TOKEN withheld] between",
-        "[OPENAI_API_KEY withheld]",
-        "[MY_TOKEN withheld]",
+        "[withheld:MY_TOKEN]",
+        "in [withheld:MY_TOKEN] between",
+        "[withheld:OPENAI_API_KEY]",
+        "[withheld:MY_TOKEN]",
         "f",
     ]
     broken = desk.run("import os; raise ValueError(os.environ['MY_TOKEN'])", step="broken", environment=given)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peopled import policies
 from simulated import ACCURACY, ERRORS, LATENCY, Stage, classify, clause, part, priced, steps_of, verdicts
 
 from agent.contract import Contract
 from agent.documents import RunDocument, RunView
 from agent.errors import Broken
-from agent.record.store import Entry, Store
+from agent.record.store import Store
 from agent.session import Session
 from policies.limits import load_limits
 from tools.backends.sim.faults import FaultKind, Operation
@@ -186,7 +187,9 @@ def test_what_could_not_be_released_is_paid_for_until_the_end_and_reported(tmp_p
     stage.backend.faults.arm(operation="serving.remove", fault="refuse", times=None)
     session, document = stage.run(accept=True)
     assert document.run.exit_code == 5
-    assert document.run.spent.by == {"compute": pytest.approx(spent(document))}
+    assert sum(document.run.spent.by.values()) == pytest.approx(spent(document))
+    deployed = next(s for s in document.plan.steps if s.tool == "deploy_model")
+    assert document.run.spent.by["endpoint"] == pytest.approx(float(deployed.args["lease_s"]) / 3600, abs=1e-6)
     assert session.runs().runs[0].spent_usd == pytest.approx(spent(document))
     assert session.view(document.run.id).reserved_usd == 0
     session.close()
@@ -321,7 +324,7 @@ def test_a_run_stopped_between_commit_and_effect_or_after_it_goes_on_as_if_nothi
     stage = Stage(tmp_path, CANARY)
     with stage.begun() as (session, run):
         fragile = Fragile(
-            settings=stage.settings, backend=stage.backend, brain=stage.brain, clock=stage.clock, limits=load_limits()
+            settings=stage.settings, backend=stage.backend, brain=stage.brain, clock=stage.clock, policies=policies()
         )
         fragile.stop_at, fragile.after = stop_at, after
         with pytest.raises(Stopped):
@@ -340,23 +343,13 @@ class Full(Store):
 
     left = math.inf
 
-    def append(
-        self,
-        run: str,
-        *,
-        epoch: int,
-        at: float,
-        lines: Sequence[tuple[str, str]],
-        money: Sequence[Entry] = (),
-        status: str | None = None,
-        folded: Sequence[int] = (),
-    ) -> list[tuple[int, str]]:
+    def append(self, run: str, *, lines: Sequence[tuple[str, str]], **more: Any) -> list[tuple[int, str]]:
         self.left -= 1
         if self.left < 0:
             self._db.execute("PRAGMA max_page_count = 1")  # the file may not grow any more
             body = '"' + "x" * 2_000_000 + '"'
             lines = [*lines, ("plan", body)]
-        return super().append(run, epoch=epoch, at=at, lines=lines, money=money, status=status, folded=folded)
+        return super().append(run, lines=lines, **more)
 
 
 class Cramped(Session):
@@ -377,7 +370,11 @@ def test_on_a_full_disk_nothing_is_done_that_was_not_written_down(tmp_path: Path
     stage = Stage(tmp_path, classify(clause("accuracy", ">=", 0.9)))
     with stage.begun() as (session, run):
         cramped = Cramped(
-            settings=stage.settings, backend=stage.backend, brain=stage.brain, clock=stage.clock, limits=load_limits()
+            settings=stage.settings,
+            backend=stage.backend,
+            brain=stage.brain,
+            clock=stage.clock,
+            policies=policies(),
         )
         cramped.commits = commits
         with pytest.raises(Broken, match="refused to write"):

@@ -234,5 +234,5 @@ def test_somebody_elses_endpoint_is_not_deployed_to_without_a_persons_yes(tmp_pa
     session, document = stage.run()
     session.close()
     assert document.run.status == "waiting"
-    assert {"foreign"} == {p for a in document.approvals for p in a.policies} - {"destroy"}
+    assert {"foreign"} == {p for a in document.approvals for p in a.policies} - {"destroy_foreign"}
     assert sizes(stage) == {old: (100, 1)}

@@ -275,6 +275,16 @@ def test_traffic_that_a_shift_does_not_name_is_not_lost(bench: Bench) -> None:
     assert bench.sizes()["b"][0] == 40
 
 
+def test_a_version_that_shares_the_traffic_is_not_taken_away(bench: Bench) -> None:
+    bench.backend.serving.split("shop", weights={"a": 90, "b": 10}, call="x")
+    for ask in (bench.start, bench.find):
+        with pytest.raises(Failed, match=r"still gives a 90 % of its traffic: give that to b first"):
+            ask("withdraw_version", endpoint="shop", version="a")
+    bench.backend.serving.split("shop", weights={"a": 0, "b": 100}, call="x")
+    assert isinstance(bench.start("withdraw_version", endpoint="shop", version="a"), Done)
+    assert isinstance(bench.start("withdraw_version", endpoint="shop", version="a"), Done)
+
+
 def test_at_least_so_many_servers_never_ends_one(bench: Bench) -> None:
     done = bench.start("scale_endpoint", endpoint="shop", version="a", replicas=1, fewest=True)
     assert isinstance(done, Done)

@@ -89,7 +89,7 @@ def test_credentials_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
     assert "hush" not in repr(Credentials(token=SecretStr("hush-hush")))
 
 
-@pytest.mark.parametrize("answer", ["{}", "[]", "null", '{"experiment": 3}', "<html>", '{"runs": "x"}'])
+@pytest.mark.parametrize("answer", ["{}", "[]", "null", '{"experiment": 3}', "<html>", '{"runs": "x"}', "[" * 100_000])
 def test_a_server_that_is_no_mlflow_changes_no_run(tmp_path: Path, answer: str) -> None:
     with tracking() as server:
         server.always = answer

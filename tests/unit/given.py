@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from peopled import policies
+
+from agent.approvals import beforehand, ended, yes_or_no
+from agent.asking import call_questions, questions
+from agent.audience import Today
 from agent.brain.protocol import Terms
 from agent.brain.rules.planning.propose import propose
 from agent.contract import Clause, Contract, Data, Part, Rollout
-from agent.documents import Feasibility
+from agent.documents import Feasibility, Pending
 from agent.goal import Goal
-from agent.guard import preview, review
+from agent.guard import Approved, preview, review
 from agent.plan import Estimate, Plan, Step
-from agent.state import Answer, Ended, Intent, Planned, Run, Stated
+from agent.record.ledger import Purse
+from agent.state import Ended, Intent, Planned, Run, Stated, Verdict
 from agent.survey import DataFacts, Survey
-from policies.limits import Limits, load_limits
+from policies.engine import Policies
 from tools.catalogue import BY_NAME
 from tools.ports import EndpointState, Offer, VersionState
 from tools.record import Json, Record
@@ -19,7 +25,8 @@ from tools.record import Json, Record
 NOW = 1_767_225_600.0
 URI = "sklearn:breast_cancer"
 TERMS = Terms(load_rps=100.0, lease_s=28_800.0, owner="ada", folder="/work")
-LIMITS = load_limits()
+POLICIES: Policies = policies()
+"""Ada asks for everything, bob releases."""
 
 
 def clause(metric: str, op: str, value: float, where: str = "holdout", **more: object) -> Clause:
@@ -117,9 +124,12 @@ class Story:
         *,
         seen: Survey | None = None,
         accept: bool = False,
-        limits: Limits = LIMITS,
+        policies: Policies = POLICIES,
+        purse: Purse | None = None,
+        brain: str = "rules",
     ) -> None:
-        self.limits = limits
+        self.policies = policies
+        self.purse = purse or Purse()
         self.run = Run(id="r")
         self._tell(
             "goal",
@@ -128,7 +138,7 @@ class Story:
                 accept=accept,
                 owner="ada",
                 backend="sim",
-                brain="given",
+                brain=brain,
                 plan_now="2026-01-01T00:00:00+00:00",
                 folder="/work",
             ),
@@ -140,25 +150,58 @@ class Story:
     def _tell(self, kind: str, record: Record, at: float = NOW) -> None:
         self.run.apply(self.run.seq + 1, at, kind, record)
 
+    def today(self, now: float = NOW) -> Today:
+        return Today(run=self.run, policies=self.policies, now=now)
+
     def planned(self, chosen: Plan) -> Planned:
-        """A version of the plan, with the approvals that it would ask."""
-        self.run.plans.append(Planned(plan=chosen, approvals=(), feasibility=Feasibility(verdict="feasible")))
-        asked, _ = preview(chosen, self.run, self.limits)
-        self.run.plans[-1] = Planned(plan=chosen, approvals=asked, feasibility=Feasibility(verdict="feasible"))
+        """A version of the plan, with the approvals that it would ask, and the questions that follow from it."""
+        planned = Planned(plan=chosen, approvals=(), feasibility=Feasibility(verdict="feasible"))
+        self.run.plans.append(planned)
+        asked, _ = preview(chosen, self.run, self.policies, purse=self.purse)
+        update = {"approvals": asked, "policies_digest": self.policies.digest}
+        self.run.plans[-1] = planned.model_copy(update=update)
+        self.ask()
         return self.run.plans[-1]
 
-    def answered(self, pending: str, *, approve: bool, who: str = "bob") -> None:
-        self._tell("answer", Answer(pending=pending, approve=approve, who=who))
+    def ask(self, now: float = NOW) -> list[str]:
+        """Close the questions that have ended, and ask those there are now; the names of all that are open."""
+        for question in list(self.run.pending.values()):
+            if (end := ended(question, self.today(now))) is not None:
+                self._tell("answer", end, now)
+        for question in questions(self.today(now)):
+            self._tell("asked", question, now)
+            if (answer := beforehand(question, self.run)) is not None:
+                self._tell("answer", answer, now)
+        return list(self.run.pending)
 
-    def begun(self, id_: str, *, attempt: int = 1) -> str:
+    def question(self, id_: str) -> Pending:
+        return self.run.asked[id_]
+
+    def answered(self, pending: str, *, approve: bool, who: str = "bob", at: float = NOW) -> None:
+        self._tell("answer", yes_or_no(self.run.pending[pending], approve=approve, who=who, at=at), at)
+
+    def agreed(self) -> Story:
+        """Everybody who is asked says yes."""
+        for question in list(self.run.pending.values()):
+            who = next((name for name in question.who if name != "*"), "ada")
+            self.answered(question.id, approve=True, who=who)
+        return self
+
+    def begun(self, id_: str, *, attempt: int = 1, now: float = NOW) -> str:
         """The step is judged and, when it may be, its intent is journalled; the ruling."""
         found = self.run.plan.step(id_)
         assert found is not None, id_
-        verdict, approved = review(found, self.run, self.limits, attempt=attempt)
-        self._tell("verdict", verdict)
+        verdict, approved = self.judged(found, attempt=attempt, now=now)
+        self._tell("verdict", verdict, now)
         if approved is not None:
-            self._tell("intent", Intent(call=verdict.call.id, digest=verdict.call.digest))
+            self._tell("intent", Intent(call=verdict.call.id, digest=verdict.call.digest), now)
+        elif verdict.ruling == "held":
+            for question in call_questions(verdict, found, self.today(now)):
+                self._tell("asked", question, now)
         return verdict.ruling
+
+    def judged(self, found: Step, *, attempt: int = 1, now: float | None = None) -> tuple[Verdict, Approved | None]:
+        return review(found, self.run, self.policies, purse=self.purse, attempt=attempt, now=now)
 
     def ended(self, id_: str, result: Json | None = None, *, attempt: int = 1, **more: object) -> None:
         """The step was performed and came to this."""

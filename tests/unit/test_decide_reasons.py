@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from given import ACCURACY, ERRORS, LATENCY, NOW, Story, clause, contract, part, plan, step, survey
+from given import ACCURACY, ERRORS, LATENCY, NOW, TERMS, Story, clause, contract, part, plan, step, survey
 
+from agent.brain.protocol import Change
+from agent.brain.rules.planning.propose import propose
 from agent.contract import Contract, Search
 from agent.decide import Continue, decide, unlikely
 from agent.judge import Judgement
@@ -49,17 +51,14 @@ def trained(story: Story, accuracy: float, *, level: int = 0, curve: list[list[f
 def searched_on(story: Story, decision: Decided, wanted: Contract, level: int) -> None:
     """The decision was taken and the next level planned."""
     story.tell("decision", decision)
-    nth = f"-{level + 1}"
-    before = story.run.plan
-    more = (
-        step(f"tune-x{nth}", "tune_model", {"data": "k"}, round=level),
-        step(f"select{nth}", "select_model", {}, round=level, needs=(f"tune-x{nth}",)),
-        step(
-            f"evaluate{nth}", "evaluate_model", {}, round=level, needs=(f"select{nth}",), measures=("model/accuracy",)
-        ),
+    before, started = story.run.plan, frozenset(story.run.by_step)
+    results = {id_: result for id_ in started if (result := story.run.result(id_)) is not None}
+    again = (Change(part="model", what="search"),)
+    assert story.run.survey is not None
+    story.planned(
+        propose(wanted, story.run.survey, TERMS, before=before, started=started, results=results, changes=again)
     )
-    started = tuple(s for s in before.steps if s.id in story.run.by_step)
-    story.planned(plan(*started, *more, version=before.version + 1))
+    assert any(s.round == level for s in story.run.plan.steps)
 
 
 def test_a_run_goes_on_while_there_is_something_to_start_or_to_wait_for() -> None:
@@ -349,7 +348,7 @@ def test_a_refused_hand_over_does_not_keep_the_endpoint_from_being_released() ->
 
 @pytest.mark.parametrize(("policy", "code"), [("budget", 1), ("spend", 3)])
 def test_a_refusal_ends_the_run_and_money_that_is_not_there_is_no_refusal_by_policy(policy: str, code: int) -> None:
-    seen = survey(usd_per_hour=3600.0 if policy == "budget" else 3600.0 * 1000)
+    seen = survey(usd_per_hour=100.0 if policy == "budget" else 3600.0 * 1000)
     wanted = contract(part(ACCURACY), budget_usd=1.0 if policy == "budget" else None)
     story = Story(wanted, plan(step("prepare")), seen=seen)
     assert story.begun("prepare") == "refused"

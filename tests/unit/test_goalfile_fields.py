@@ -36,8 +36,8 @@ from agent.doors.goal_fields import (
     WHOLE,
 )
 from agent.doors.sheet import Fields, Sheet, Spot
-from agent.doors.yaml_tree import MAX_DEPTH, Items, Place, Scalar, parse
 from agent.stated import Stated, StatedPart
+from tools.yaml_tree import MAX_DEPTH, Items, Place, Scalar, parse
 
 TABLES: list[tuple[Fields, type[BaseModel], set[str]]] = [
     (CLAUSE, Clause, set()),

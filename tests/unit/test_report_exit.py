@@ -8,10 +8,12 @@ import pytest
 from given import ACCURACY, ERRORS, LATENCY, NOW, Story, clause, contract, endpoint, part, plan, step, survey
 
 from agent.contract import Contract
-from agent.documents import ClauseVerdict, Figures, RunReport, Status, Verdict
+from agent.documents import ClauseVerdict, Figures, Pace, RunReport, Status, Verdict
 from agent.observe import Observation
+from agent.record.ledger import Burn
 from agent.report import clause_verdicts, compose, exit_code, words
 from agent.state import Decided
+from agent.wording import paces
 from tools.record import Json
 
 ORDER = (2, 5, 3, 1, 4, 0)
@@ -58,7 +60,9 @@ def test_the_order_of_exit_codes_holds_for_every_combination(words_: tuple[Verdi
     assert exit_code([verdict(w) for w in words_], ending(code), "done") == min(applies, key=ORDER.index)
 
 
-def reported(story: Story, *, status: Status = "done", code: int = 0, now: float = NOW + 9) -> RunReport:
+def reported(
+    story: Story, *, status: Status = "done", code: int = 0, now: float = NOW + 9, burn: Burn | None = None
+) -> RunReport:
     return compose(
         story.run,
         status=status,
@@ -68,6 +72,7 @@ def reported(story: Story, *, status: Status = "done", code: int = 0, now: float
         report="report.md",
         command="goalkeeper --home 'my home'",
         drawn=Figures(),
+        burn=burn or Burn(),
     )
 
 
@@ -249,6 +254,17 @@ def test_money_is_listed_by_what_it_was_spent_on() -> None:
     story = plain()
     story.run.settled_micro = 250_000
     assert reported(story).spent.model_dump() == {"usd": 0.25, "by": {"compute": 0.25}}
+
+
+def test_what_goes_on_and_what_it_comes_to_is_told_in_dollars() -> None:
+    story = plain()
+    story.run.settled_micro, story.run.reserved_micro = 250_000, 1_000_000
+    burn = Burn(run_micro_per_hour=500_000, home_micro_per_hour=2**62, month_micro=1, month_forecast_micro=2_000_000)
+    found = reported(story, burn=burn).pace
+    assert (found.usd_per_hour, found.forecast_usd, found.month_usd, found.month_forecast_usd) == (0.5, 1.25, 1e-6, 2.0)
+    assert found.home_usd_per_hour == 2**62 / 1e6
+    assert dict(paces(found))["what goes on"] == "$0.50 an hour"
+    assert list(paces(Pace())) == []
 
 
 def test_a_run_that_failed_is_reported_as_failed() -> None:

@@ -150,7 +150,7 @@ EMPTY = there().model_copy(update={"versions": ()})
     [
         (IDLE, None, "withdraw_version"),
         (IDLE.model_copy(update={"owner": "eve"}), None, "withdraw_version"),
-        (EMPTY, None, "release_resource"),
+        (EMPTY, None, "withdraw_version"),
         (EMPTY, "production", "withdraw_version"),
         (EMPTY.model_copy(update={"owner": "eve"}), None, "withdraw_version"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from agent.errors import InvalidRequest
 from agent.settings import OPTIONS, Settings, load
@@ -101,11 +102,20 @@ def test_agent_and_sweeper_look_for_local_resources_in_the_same_folder(tmp_path:
         assert load({}, environ, tmp_path).runtime == runtime_folder(environ)
 
 
-def test_there_is_one_option_for_every_field_but_the_user(tmp_path: Path) -> None:
-    fields = set(Settings.model_fields) - {"user", "origins"}
+def test_there_is_one_option_for_every_field_that_a_person_gives(tmp_path: Path) -> None:
+    fields = set(Settings.model_fields) - {"user", "origins", "secrets"}
     assert {option.field for option in OPTIONS} == fields
     assert len(Settings.model_fields) <= 25
-    assert set(load({}, {}, tmp_path).origins) == fields | {"user"}
+    assert set(load({}, {}, tmp_path).origins) == fields | {"user", "secrets"}
+
+
+def test_what_the_environment_holds_that_opens_doors_is_known_and_shown_to_nobody(tmp_path: Path) -> None:
+    settings = load({}, {"MY_API_KEY": "canary-4f9a7c21", "PATH": "/bin", "MAX_TOKENS": "4096"}, tmp_path)
+    assert set(settings.secrets) == {"MY_API_KEY"}
+    assert "canary" not in repr(settings) + settings.model_dump_json()
+    assert settings.redaction.text("a canary-4f9a7c21 b") == "a [withheld:MY_API_KEY] b"
+    later = settings.model_copy(update={"tracking_token": SecretStr("canary-9d3e")})
+    assert later.redaction.text("canary-9d3e") == "[withheld:MLFLOW_TRACKING_TOKEN]"
 
 
 def test_the_user_is_never_taken_from_flags_or_environment(tmp_path: Path) -> None:

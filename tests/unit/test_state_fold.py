@@ -7,12 +7,14 @@ import json
 import pytest
 from given import ACCURACY, LATENCY, NOW, Story, contract, endpoint, part, proposed, survey
 
+from agent.approvals import denied
 from agent.contract import Refusal
 from agent.decide import decide
 from agent.documents import ApprovalAsked, Feasibility, Pending, RunReport, Spent
 from agent.documents import Resources as Held
 from agent.goal import Goal
 from agent.observe import Observation
+from agent.record.ledger import Crossing
 from agent.record.store import Line
 from agent.state import (
     LINES,
@@ -21,8 +23,11 @@ from agent.state import (
     Diagnosed,
     Ended,
     Finished,
+    Ignored,
     Intent,
+    Overran,
     Planned,
+    Rejudged,
     Run,
     Settled,
     Stated,
@@ -105,9 +110,31 @@ TOLD: list[tuple[str, Record]] = [
             expires=NOW + 1,
         ),
     ),
-    ("answer", Answer(pending="plan-1", approve=True, who="bob")),
+    ("ignored", Ignored(pending="plan-1", approve=True, who="eve", why="eve may not answer it")),
+    ("answer", Answer(pending="plan-1", approve=True, who="bob", at=NOW, digest="d", roles=("release",), uid=7)),
+    (
+        "rejudged",
+        Rejudged(
+            version=1,
+            approvals=(ApprovalAsked(step="deploy", reason="why", policies=("production",), who=("bob",)),),
+            policies_digest="other",
+        ),
+    ),
     ("decision", Decided(action="revise", part="model", change="retry:prepare", why="it may pass")),
     ("settled", Settled(call="r/prepare/1", usd_micro=3)),
+    ("overrun", Overran(call="r/prepare/1", reserved_micro=7, billed_micro=2**63 - 1)),
+    (
+        "crossed",
+        Crossing(
+            holder="requester",
+            name="ada",
+            month="2026-01",
+            percent=80,
+            accrued_micro=80,
+            reserved_micro=20,
+            bound_micro=100,
+        ),
+    ),
     ("finish", Finished(report=REPORT)),
 ]
 
@@ -213,3 +240,30 @@ def test_what_goes_on_keeps_its_reservation_until_it_is_settled() -> None:
     assert fold("r", lines(told)).reserved_micro == 7
     run = fold("r", lines([*told, ("settled", Settled(call="r/prepare/1", usd_micro=3))]))
     assert (run.reserved_micro, run.settled_micro) == (0, 3)
+
+
+def test_the_first_answer_to_a_question_is_the_answer() -> None:
+    run = Run(id="r")
+    for kind, record in TOLD[: 1 + [k for k, _ in TOLD].index("answer")]:
+        run.apply(run.seq + 1, NOW, kind, record)
+    for approve in (False, True):
+        run.apply(run.seq + 1, NOW, "answer", Answer(pending="plan-1", approve=approve, who="eve", digest="d"))
+    assert run.answers["plan-1"].who == "bob"
+    run.apply(run.seq + 1, NOW, "answer", Answer(pending="plan-7", approve=True, who="eve", digest="d"))
+    assert "plan-7" not in run.answers
+
+
+def test_time_does_not_go_back_whatever_a_clock_says() -> None:
+    run = Run(id="r")
+    for at in (NOW, NOW - 60):
+        run.apply(run.seq + 1, at, "goal", TOLD[0][1])
+    assert run.last == NOW
+
+
+def test_what_was_called_an_answer_before_it_named_what_it_was_to_is_no_no() -> None:
+    """A question that a later plan replaced was closed by an answer in nobody's name."""
+    run = Run(id="r")
+    for kind, record in TOLD[: [k for k, _ in TOLD].index("answer")]:
+        run.apply(run.seq + 1, NOW, kind, record)
+    run.apply(run.seq + 1, NOW, "answer", Answer(pending="plan-1", approve=False, who="a later plan"))
+    assert denied(run) is None

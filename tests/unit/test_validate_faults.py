@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from given import ACCURACY, ERRORS, LATENCY, contract, part, plan, proposed, step
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.contract import Contract
 from agent.plan import Estimate, Plan, Range, Step, ref
 from agent.validate import faults
+from agent.validate import proposed as proposed_by
 from tools.tool import Effect
 
 WANTED = contract(part(ACCURACY, LATENCY, ERRORS, strategy="canary"), budget_usd=10.0)
@@ -82,6 +86,25 @@ FAULTS: dict[str, tuple[Callable[[Plan], Plan], str]] = {
     ),
     "effect mismatch": (changed("deploy", effect=Effect.READS), "deploy: deploy_model creates, the step says reads"),
     "duplicate id": (twice("prepare"), "step id prepare is used twice"),
+    "no part of the goal": (changed("select", part="other"), "select: works for 'other', which is no part of the goal"),
+    "no clause of the goal": (
+        changed("prepare", measures=("model/profit",)),
+        "prepare: measures 'model/profit', which is no clause of the goal",
+    ),
+    "estimate that ends before it begins": (
+        changed("prepare", estimate=Estimate(usd=Range(low=2.0, high=1.0))),
+        "prepare: its estimate ends before it begins",
+    ),
+    "arguments that cannot be written": (
+        changed("prepare", args={"label": float("nan")}),
+        "prepare: a number in its arguments is none",
+    ),
+    "half a character": (changed("prepare", args={"label": "\ud800"}), "prepare: half a character stands in"),
+    "a reference that is none": (changed("prepare", args={"label": {"$ref": 7}}), "prepare: a reference in its"),
+    "a circle of two": (
+        lambda p: changed("prepare", needs=("select",))(p),
+        "select: needs itself, directly or through others",
+    ),
 }
 
 
@@ -119,3 +142,56 @@ def test_a_plan_of_a_literal_release_needs_no_hand_over() -> None:
     wanted: Contract = contract(part())
     released = plan(step("deploy", "deploy_model"), step("release", "release_resource", needs=("deploy",)))
     assert faults(released, wanted) == ()
+
+
+def test_a_plan_of_thousands_of_steps_is_one_fault_and_takes_no_time() -> None:
+    many = plan(*(step(f"s{n}", needs=(f"s{n - 1}",) if n else ()) for n in range(10_000)))
+    assert faults(many, WANTED) == ("the plan has 10000 steps, and at most 400 are carried out",)
+    assert proposed_by(lambda: many)[0] is None
+    most = plan(*(step(f"s{n}", needs=tuple(f"s{m}" for m in range(max(0, n - 9), n))) for n in range(400)))
+    assert not [f for f in faults(most, WANTED) if "400" in f]
+
+
+def test_at_most_so_many_faults_are_told() -> None:
+    wrong = plan(*(step(f"s{n}", "launch_missiles") for n in range(300)))
+    assert len(faults(wrong, WANTED)) == 50
+
+
+def _raised() -> Plan:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _raised,
+        lambda: None,
+        lambda: "a plan",
+        lambda: Plan.model_construct(version=1, steps=("deploy",), why=""),
+        lambda: Plan.model_construct(version=1, steps=(Step.model_construct(id="../x", tool="y"),), why=""),
+        lambda: plan(step("s").model_copy(update={"limit_s": float("inf")})),
+        lambda: plan(step("s").model_copy(update={"limit_s": -1.0})),
+        lambda: plan(step("s").model_copy(update={"id": "r/../x"})),
+        lambda: plan(step("s").model_copy(update={"estimate": Estimate.model_construct(usd=-1)})),
+        lambda: plan(step("s").model_copy(update={"effect": "harmless"})),
+        lambda: plan(step("s").model_copy(update={"args": None})),
+    ],
+)
+def test_what_a_brain_hands_over_is_a_plan_or_a_fault(make: Callable[[], Plan]) -> None:
+    """Records can be made without their checks: they are read anew."""
+    read, found = proposed_by(make)
+    assert read is None
+    assert found
+
+
+def test_a_plan_that_is_one_is_taken_as_it_is() -> None:
+    assert proposed_by(lambda: GOOD) == (GOOD, ())
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    args=st.dictionaries(st.text(max_size=5), st.recursive(st.none() | st.text() | st.floats(), st.lists), max_size=4)
+)
+def test_whatever_stands_in_arguments_is_a_fault_and_no_traceback(args: dict[str, Any]) -> None:
+    broken = GOOD.model_copy(update={"steps": (GOOD.steps[0].model_copy(update={"args": args}), *GOOD.steps[1:])})
+    assert faults(broken, WANTED)

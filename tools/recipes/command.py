@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,8 +31,8 @@ ANSWER_MOST = 256 << 20
 OURS = ("GOALKEEPER_", "PYTHONSAFEPATH")
 """Variables, or their prefixes, that a user's command does not inherit."""
 _COLUMN = "prediction"
-_LIMITED = ("/bin/sh", "-c", f'ulimit -f {WRITTEN_MOST // 512}; exec "$0" "$@"')
-"""Starts what follows with that limit on files; the shell counts in blocks of 512 bytes."""
+_LIMITED = (sys.executable, "-I", "-S", str(Path(__file__).with_name("limited.py")), str(WRITTEN_MOST))
+"""Starts what follows with that limit on files."""
 
 
 def predictions(

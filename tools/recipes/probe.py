@@ -12,8 +12,9 @@ from typing import Literal
 import polars as pl
 from pydantic import ValidationError
 
+from tools import licences
 from tools.language import speaking, tr
-from tools.recipes.data import bundled, checks, folders, probe_folders, roles
+from tools.recipes.data import bundled, checks, folders, personal, probe_folders, roles
 from tools.recipes.data.probe_columns import column_of, label_of, likely, shown
 from tools.recipes.data.profile import class_order
 from tools.recipes.data.reading import FileFormat, Opened, parquet, parse, require
@@ -33,10 +34,12 @@ def probe(args: ProbeArgs) -> Probe:
             case "bundled":
                 return _bundled(args)
             case "images":
-                return probe_folders.images(args)
+                found = probe_folders.images(args)
             case "folder":
-                return _folder(args)
-        return _file(args, kind)
+                found = _folder(args)
+            case _:
+                found = _file(args, kind)
+        return found.model_copy(update={"licences": licences.beside(Path(args.source))})
     except BadInput as error:
         cause: Literal["data_missing", "data_invalid"] = (
             "data_missing" if error.cause == "data_missing" else "data_invalid"
@@ -65,7 +68,7 @@ def _sampled(path: Path, kind: FileFormat, args: ProbeArgs) -> tuple[Opened, int
     size = path.stat().st_size
     if kind == "parquet":
         opened = parquet(path, SAMPLE_ROWS)
-        return opened, int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        return opened, int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
     data = _head(path)
     opened = parse(data, kind, place=path.name, label=args.label)
     return opened, opened.frame.height if len(data) == size else round(opened.frame.height * size / max(len(data), 1))
@@ -117,6 +120,7 @@ def _seen(args: ProbeArgs, kind: Format, opened: Opened, *, size: int, rows: int
         sample=shown(frame),
         label=label,
         likely_label=None if args.label else likely(frame.columns),
+        personal=tuple(personal.held(frame)),
         faults=tuple(faults),
         cause="data_invalid" if faults else None,
     )

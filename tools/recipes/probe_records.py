@@ -71,6 +71,10 @@ class Probe(Record):
     label: ProbedLabel | None = None
     likely_label: str | None = None
     """A column that is named like a label, when none was asked for."""
+    personal: tuple[str, ...] = ()
+    """Columns of the sample that seem to hold personal data."""
+    licences: tuple[str, ...] = ()
+    """Restricting licences that what stands beside the data states of it: names of our own table."""
     faults: tuple[Fault, ...] = ()
     cause: Literal["data_missing", "data_invalid"] | None = None
     """The typed cause a job would fail with; None without faults."""

@@ -38,6 +38,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("standing", "Give an endpoint back to a version it had before."),
     "scale": ("standing", "Set the number of an endpoint's servers."),
     "sweep": ("upkeep", "List what runs left behind and nobody needs."),
+    "policy": ("policy", "Check the policies; explain what they decided."),
+    "replay": ("policy", "Say what other policies would have done to a run."),
+    "audit": ("audit", "Verify a run's record, or pass it on for others to."),
     "doctor": ("upkeep", "Check what is configured, reachable and missing."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
@@ -126,7 +129,9 @@ def _version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
 
 def _usage(fault: click.ClickException, *, as_json: bool) -> int:
     """A fault in the command line itself: one message, exit 2."""
-    message = fault.format_message()
+    from agent.settings import redaction
+
+    message = redaction().text(fault.format_message())
     if as_json:
         error = {
             "kind": "usage",

@@ -49,7 +49,7 @@ def ci(files: tuple[str, ...], junit_path: str | None, summary_path: str | None,
     """Run goal FILEs one beside another, ask nobody, and exit with the worst of their codes.
 
     The worst is the first of 2 invalid, 5 failed, 3 refused, 1 not met, 4 unproven or a person is needed,
-    130 interrupted; 0 when every clause of every goal is met. `--yes` accepts the plans' approvals beforehand.
+    130 interrupted; 0 when every clause of every goal is met. `--yes` approves beforehand what is yours to approve.
     """
     return perform(lambda door: _ci(door, files, _places(junit_path, summary_path, door), jobs))
 

@@ -18,6 +18,11 @@ class Decision(Record):
     run: str
     decision: str
     pending: str | None = None
+    """The question that was named, when it is a single one."""
+    questions: tuple[str, ...] = ()
+    """Those that were answered."""
+    left: tuple[str, ...] = ()
+    """Those that somebody else has to answer, with who and how."""
     by: str
     message: str
     """What will carry it out."""
@@ -26,26 +31,39 @@ class Decision(Record):
 @shared(brief=True)
 @click.command()
 @click.argument("run")
-@click.argument("pending", required=False)
-def approve(run: str, pending: str | None) -> int:
-    """Approve what RUN waits for: its question PENDING, or the only one there is."""
+@click.argument("pending", nargs=-1)
+def approve(run: str, pending: tuple[str, ...]) -> int:
+    """Approve what RUN waits for: its questions PENDING, or all that are yours to answer.
+
+    Exit code 4 where somebody else has to answer.
+    """
     return perform(lambda door: _answer(door, run, pending, approve=True))
 
 
 @shared(brief=True)
 @click.command()
 @click.argument("run")
-@click.argument("pending", required=False)
-def deny(run: str, pending: str | None) -> int:
-    """Deny what RUN waits for: its question PENDING, or the only one there is."""
+@click.argument("pending", nargs=-1)
+def deny(run: str, pending: tuple[str, ...]) -> int:
+    """Deny what RUN waits for: its questions PENDING, or all that are yours to answer."""
     return perform(lambda door: _answer(door, run, pending, approve=False))
 
 
-def _answer(door: Door, run: str, pending: str | None, *, approve: bool) -> int:
+def _answer(door: Door, run: str, pending: tuple[str, ...], *, approve: bool) -> int:
     with door.session() as session:
-        message = session.answer(run, approve=approve, pending=pending, who=door.settings.user)
+        told = session.answer(run, approve=approve, pending=pending, who=door.settings.user)
         whole = session.view(run).id
-    return _told(door, whole, "approve" if approve else "deny", message, pending)
+    decision = Decision(
+        run=whole,
+        decision="approve" if approve else "deny",
+        pending=pending[0] if len(pending) == 1 else None,
+        questions=told.questions,
+        left=told.left,
+        by=door.settings.user,
+        message=told.message,
+    )
+    _tell(door, decision)
+    return 4 if told.left else 0
 
 
 @shared(brief=True)
@@ -60,15 +78,16 @@ def _cancel(door: Door, run: str) -> int:
     with door.session() as session:
         message = session.cancel(run, door.settings.user)
         whole = session.view(run).id
-    return _told(door, whole, "cancel", message, None)
-
-
-def _told(door: Door, run: str, decision: str, message: str, pending: str | None) -> int:
-    if door.json:
-        door.document(Decision(run=run, decision=decision, pending=pending, by=door.settings.user, message=message))
-    else:
-        door.paper.line(clean(message))
+    _tell(door, Decision(run=whole, decision="cancel", by=door.settings.user, message=message))
     return 0
+
+
+def _tell(door: Door, decision: Decision) -> None:
+    if door.json:
+        door.document(decision)
+        return
+    for line in (decision.message, *decision.left):
+        door.paper.line(clean(line))
 
 
 @shared()

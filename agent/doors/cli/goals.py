@@ -11,14 +11,14 @@ import click
 
 from agent.documents import FeasibilityVerdict, Pending, RunView
 from agent.doors.cli.options import shared
-from agent.doors.cli.perform import Door, perform, shell_command
+from agent.doors.cli.perform import Door, perform
 from agent.doors.goal_paths import named
 from agent.doors.outlet import Outlet
 from agent.doors.paper import Watch, paper_for, watch_for
 from agent.doors.service import Service
 from agent.errors import ExitCode, Fault, InvalidRequest
 from agent.prospect import Request
-from tools.language import language_of, speaking, tr
+from tools.language import language_of
 
 _CODES: dict[FeasibilityVerdict, ExitCode] = {
     "feasible": 0,
@@ -71,7 +71,7 @@ def _run(door: Door, goal: str) -> int:
 
 def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
     """Drive a run to where it ends or waits, in sight of the person; its exit code."""
-    watch = watch_for(door.err)
+    watch = watch_for(door.err, user=door.settings.user)
     door.stop = watch.stop
     introduced = not fresh
 
@@ -94,23 +94,12 @@ def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
         if door.out.isatty() and door.err.isatty():
             door.note()
         door.paper.report(document)
-        _waiting(door, session, run, document.run.status == "waiting")
     return document.run.exit_code
 
 
 def _asker(door: Door, watch: Watch) -> Callable[[Pending], bool | None] | None:
     """Who answers: the person at the terminal, or nobody when there is none."""
     return watch.ask if Outlet(sys.stdin).isatty() and door.err.isatty() else None
-
-
-def _waiting(door: Door, session: Service, run: str, waits: bool) -> None:
-    """How to answer what nobody could be asked here."""
-    if not waits:
-        return
-    for pending in session.view(run).pending:
-        asked = shell_command(door.settings, "approve", run, pending.id)
-        with speaking(door.language):
-            door.note(tr("Waits for a person: {asked}   (or deny)", asked=asked))
 
 
 def request(goal: str, door: Door) -> Request:

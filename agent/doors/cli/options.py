@@ -41,7 +41,7 @@ def shared_options(*, brief: bool = False) -> list[click.Parameter]:
         option("--backend", "Where effects happen.", metavar="local|sim"),
         option("--brain", "What understands the goal.", metavar="rules"),
         option("--budget", "Most that may be spent, in US dollars.", metavar="USD"),
-        option("--yes", "Accept the plan's approvals beforehand. Refusals stay refusals."),
+        option("--yes", "Say yes beforehand to what is yours to approve of the plan. Refusals stay refusals."),
         option("--home", "Where runs are kept (default: .goalkeeper).", metavar="DIR", always=True),
     ]
 

@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from agent.doors.cli.options import flags
 from agent.doors.outlet import Outlet
 from agent.errors import Fault, GoalkeeperError, InvalidRequest
-from agent.settings import Settings, from_process
+from agent.settings import Settings, from_process, redaction
 from agent.wording import clean
 from tools.errors import ToolError
 from tools.language import Language, speaking, tr
@@ -89,21 +89,23 @@ def perform(body: Callable[[Door], int]) -> int:
     ctx = click.get_current_context()
     given = flags(ctx)
     as_json = bool(given.get("json"))
-    out, err = Outlet(sys.stdout), Outlet(sys.stderr)
+    hush = redaction()
+    out, err = Outlet(sys.stdout, hush), Outlet(sys.stderr, hush)
+    tell = partial(_tell, out=out, err=err, as_json=as_json)
     door: Door | None = None
     try:
         settings = from_process({name: value for name, value in given.items() if name != "json"})
         door = Door(settings=settings, json=as_json, open=ctx.obj or _real, out=out, err=err)
         return body(door)
     except KeyboardInterrupt:
-        return _interrupted(door, as_json=as_json)
+        return tell(_interrupted(door), door)
     except (click.ClickException, click.exceptions.Exit):
         raise
     except (GoalkeeperError, ToolError, OSError) as error:
-        return _failed(door, error, as_json=as_json)
+        return tell(_failed(door, error), door)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a defect is told in one place and ends with exit 5
-        traceback.print_exc(file=sys.stderr)
-        return _failed(door, error, as_json=as_json)
+        err.line(traceback.format_exc().rstrip())
+        return tell(_failed(door, error), door)
 
 
 def _real(settings: Settings) -> Service:
@@ -130,25 +132,21 @@ def program() -> list[str]:
     return ["goalkeeper"] if found is not None and os.path.samefile(found, beside) else [str(beside)]
 
 
-def _interrupted(door: Door | None, *, as_json: bool) -> int:
+def _interrupted(door: Door | None) -> Problem:
     run = door.run if door is not None else None
     if door is not None:
         door.stop()
     if door is None or run is None:
-        return _tell(
-            Problem(kind="interrupted", message="interrupted before anything was started.", exit_code=130),
-            as_json=as_json,
-        )
+        return Problem(kind="interrupted", message="interrupted before anything was started.", exit_code=130)
     command = shell_command(door.settings, "resume", run)
     with speaking(door.language):
         message = tr(
             "interrupted. Run {run} is resumable; its jobs go on.\nGo on with: {command}", run=run, command=command
         )
-    problem = Problem(kind="interrupted", message=message, exit_code=130, run=run, resume=command)
-    return _tell(problem, as_json=as_json)
+    return Problem(kind="interrupted", message=message, exit_code=130, run=run, resume=command)
 
 
-def _failed(door: Door | None, error: Exception, *, as_json: bool) -> int:
+def _failed(door: Door | None, error: Exception) -> Problem:
     if door is not None:
         door.stop()
     faults = error.faults if isinstance(error, InvalidRequest) else ()
@@ -159,16 +157,15 @@ def _failed(door: Door | None, error: Exception, *, as_json: bool) -> int:
     run = door.run if door is not None else None
     resume = shell_command(door.settings, "resume", run) if door is not None and run is not None else None
     kind = type(error).__name__ if isinstance(error, GoalkeeperError) else "Broken"
-    problem = Problem(kind=kind, message=message, exit_code=code, faults=faults, run=run, resume=resume)
-    with speaking(door.language if door is not None else "en"):
-        return _tell(problem, as_json=as_json)
+    return Problem(kind=kind, message=message, exit_code=code, faults=faults, run=run, resume=resume)
 
 
-def _tell(problem: Problem, *, as_json: bool) -> int:
+def _tell(problem: Problem, door: Door | None, *, out: Outlet, err: Outlet, as_json: bool) -> int:
     if as_json:
-        Outlet(sys.stdout).document(ProblemDocument(error=problem).model_dump_json())
+        out.document(ProblemDocument(error=problem).model_dump_json())
     else:
-        Outlet(sys.stderr).line("\n".join(_lines(problem)))
+        with speaking(door.language if door is not None else "en"):
+            err.line("\n".join(_lines(problem)))
     return problem.exit_code
 
 

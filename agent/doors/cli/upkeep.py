@@ -23,14 +23,19 @@ class SweptList(Record):
 @shared(brief=True)
 @click.command()
 @click.option("--release", is_flag=True, help="End what nobody owns.")
-def sweep(release: bool) -> int:
+@click.option("--run", metavar="ID", default=None, help="Only what that run made.")
+@click.option("--owner", metavar="NAME", default=None, help="Only what belongs to that user or standing goal.")
+def sweep(release: bool, run: str | None, owner: str | None) -> int:
     """List what runs left behind. Exit code 1 when something is there that nobody owns."""
-    return perform(lambda door: _sweep(door, release))
+    return perform(lambda door: _sweep(door, release, run, owner))
 
 
-def _sweep(door: Door, release: bool) -> int:
+def _sweep(door: Door, release: bool, run: str | None, owner: str | None) -> int:
+    def ending(kind: str, id: str) -> None:
+        door.note(f"ending {kind} {clean(id)} ...")
+
     with door.session() as session:
-        found = session.sweep(release=release)
+        found = session.sweep(release=release, run=run, owner=owner, ending=ending)
     unowned = sum(one.unowned for one in found)
     if door.json:
         door.document(SweptList(unowned=unowned, resources=found))
@@ -57,7 +62,7 @@ def _list(door: Door, found: tuple[Swept, ...]) -> None:
             clean(one.run),
             clean(one.owner),
             moment(one.lease_until),
-            outside(one.detail),
+            outside("; ".join(filter(None, (one.detail, one.failed)))),
         )
         for one in found
     ]

@@ -16,8 +16,10 @@ from agent.documents import ClauseVerdict, Kept, PlanDocument, RunDocument, RunV
 from agent.doors.outlet import Outlet
 from agent.doors.paper import Grid
 from agent.doors.terminal import charts
+from agent.doors.terminal.questions import question
 from agent.doors.terminal.steps import plan_table, steps_table
 from agent.doors.terminal.style import console, word
+from agent.posed import asks, together
 from agent.wording import (
     budget,
     clean,
@@ -30,6 +32,7 @@ from agent.wording import (
     money,
     number,
     outside,
+    paces,
     rollout,
     span,
     spent,
@@ -63,6 +66,8 @@ class TerminalPaper:
     def view(self, view: RunView) -> None:
         with speaking(language_of(view.goal)):
             self._block(steps_table(view, limit=None))
+            for pending in view.pending:
+                self._block(Padding(question(pending), (1, 0, 0, 0)))
 
     def grid(self, grid: Grid) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -163,9 +168,9 @@ def _part(part: Part) -> Iterator[tuple[str, RenderableType]]:
 
 
 def _verdict(document: PlanDocument) -> Iterator[tuple[str, RenderableType]]:
-    for index, approval in enumerate(document.approvals):
-        line = Text.assemble((clean(approval.step), "bold"), f"  {outside(approval.reason)}")
-        line.append(f"  {', '.join(approval.policies)}", style="dim")
+    for index, (steps, approval) in enumerate(together(document)):
+        line = Text.assemble((", ".join(map(clean, steps)), "bold"), f"  {outside(approval.reason)}")
+        line.append(f"  {', '.join(approval.policies)}, {asks(approval)}", style="dim")
         yield (tr("Will ask") if index == 0 else ""), line
     yield tr("Verdict"), word(document.feasibility.verdict)
     for index, reason in enumerate(document.feasibility.reasons):
@@ -185,6 +190,7 @@ def report_blocks(document: RunDocument) -> Iterator[RenderableType]:
         tr("run {run}", run=clean(run.id)),
         duration(run.seconds),
         tr("{usd} spent", usd=spent(run.spent.usd, limit)),
+        *(f"{name}{tr(': ')}{figure}" for name, figure in paces(run.pace)),
     )
     yield Text(", ".join(told), style="dim")
     if run.clauses:

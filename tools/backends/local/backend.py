@@ -9,6 +9,7 @@ from tools.backends.local.jobs import LocalJobs
 from tools.backends.local.objects import LocalObjects
 from tools.backends.local.serving import LocalServing
 from tools.backends.local.telemetry import LocalTelemetry
+from tools.backends.local.watchdog import attend
 from tools.ports import Capability, Compute, Jobs, Objects, Serving, Telemetry
 
 
@@ -25,3 +26,4 @@ class LocalBackend:
         self.serving: Serving = LocalServing(runtime=runtime, objects=objects)
         self.telemetry: Telemetry = LocalTelemetry(runtime=runtime)
         self.compute: Compute = LocalCompute(usd_micro_per_hour=usd_micro_per_hour)
+        attend(runtime)

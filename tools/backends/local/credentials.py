@@ -8,38 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-_WORDS = (
-    "KEYS?|PASS|PASSPHRASE|PWD|CREDENTIALS?|CREDS?|PAT|AUTH|SOCK|DSN|WEBHOOKS?|COOKIES?|KUBECONFIG|JWT|CONNSTR"
-    r"|CONN(?:ECTION)?_STR(?:ING)?|[A-Z]*(?:TOKENS?|SECRETS?|PASSWORDS?|PASSWD|APIKEYS?)"
-)
-"""Words between underscores that speak of a credential."""
-_NAME = re.compile(rf"(?:^|_)(?:{_WORDS})\d*(?=_|$)")
-_KEY_OF_DATA = re.compile(
-    r"(?:^|_)(?:SORT|PRIMARY|FOREIGN|PARTITION|JOIN|GROUP|INDEX|ROW|CACHE|LOOKUP|COLUMN|UNIQUE|PUBLIC)_KEYS?(?=_|$)"
-    r"|(?:^|_)KEYS?_(?:COLUMNS?|NAMES?|FIELDS?)$"
-)
-"""Keys that name rows or columns, and such as everybody may have."""
-_VALUE = re.compile(
-    r"^(?:sk-|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abprs]-|AKIA|ASIA|AIza|hf_|eyJ[\w-]+\.eyJ)[\w./+=-]{10,}$"
-    r"|^[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"
-)
-"""Forms that services give to what they hand out, and an address that carries a password."""
-_PLAIN = re.compile(r"^(?:|\d{1,5}|true|false|yes|no|on|off|none)$", re.IGNORECASE)
-"""Switches and small numbers: their name says what they are about, and they are no secret."""
-SHORTEST = 6
-"""Characters of a value that is kept out of what is written down: shorter ones occur by chance."""
-
-
-def is_credential(name: str, value: str) -> bool:
-    """Whether a variable looks like something that opens a door."""
-    if _PLAIN.match(value):
-        return False
-    return _named(name.upper()) or bool(_VALUE.search(value))
-
-
-def _named(name: str) -> bool:
-    """`PWD` alone is where a shell stands, and is no credential."""
-    return name not in ("PWD", "OLDPWD") and _NAME.search(_KEY_OF_DATA.sub("", name)) is not None
+from tools.credential import SHORTEST, is_credential, mark
 
 
 def without(environ: Mapping[str, str]) -> dict[str, str]:
@@ -52,7 +21,7 @@ class Redactor:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         found = {
-            value.encode(errors="surrogateescape"): f"[{name} withheld]".encode()
+            value.encode(errors="surrogateescape"): mark(name).encode()
             for name, value in environ.items()
             if len(value) >= SHORTEST and is_credential(name, value)
         }

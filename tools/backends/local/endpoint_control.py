@@ -15,9 +15,9 @@ from starlette.routing import Route
 from tools.backends.local.endpoint_host import EndpointHost
 from tools.backends.local.endpoint_records import Deployment, Fault, Lease, Mirror, Scale, Split
 from tools.backends.local.router_tally import Samples, Tally
-from tools.errors import Conflict, Invalid, NotFound, ToolError, Transient
+from tools.errors import Conflict, Invalid, NotFound, Refused, ToolError, Transient
 
-STATUS = {Invalid: 422, Conflict: 409, NotFound: 404, Transient: 503}
+STATUS = {Invalid: 422, Refused: 403, Conflict: 409, NotFound: 404, Transient: 503}
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
+from tools import fence
 from tools.backends.local.endpoint_records import (
     LOCK,
     PUBLISHED,
@@ -28,12 +28,14 @@ from tools.backends.local.endpoint_records import (
 )
 from tools.backends.local.endpoint_server import ModelServer
 from tools.backends.local.endpoint_version import Version
+from tools.backends.local.lease import Clock, instant, term
 from tools.backends.local.registry import TAGS, Registration, write_json
 from tools.backends.local.router import Routes, Upstream
 from tools.backends.local.router_copies import Copies
 from tools.backends.local.router_forward import Courier
 from tools.backends.local.router_tally import Tally
 from tools.errors import Conflict, Invalid, NotFound, Transient
+from tools.fence import Rollout
 from tools.ports import ANSWER_WITHIN_S
 
 DRAIN_S = 10.0
@@ -45,7 +47,9 @@ TALLIES = 32
 class EndpointHost:
     """What can be asked of an endpoint. Every change is absolute and may be repeated."""
 
-    def __init__(self, *, folder: Path, registration: Registration, url: str, control: str) -> None:
+    def __init__(
+        self, *, folder: Path, registration: Registration, url: str, control: str, clock: Clock = instant
+    ) -> None:
         self._folder = folder
         self._registration = registration
         self._url = url
@@ -54,7 +58,9 @@ class EndpointHost:
         self._shadow: str | None = None
         self._split_by = self._mirrored_by = ""
         self._place = os.stat(folder / LOCK).st_ino
-        self._until = _monotonic(registration.lease_until)
+        self._clock = clock
+        self._rollout: Rollout | None = None
+        self._held_for = term(0.0, clock())
         self.client = client()
         self._copying = client()  # of its own: a shadow that hangs takes no connection from callers
         self.copies = Copies(Courier(self._copying, within_s=ANSWER_WITHIN_S))
@@ -98,7 +104,16 @@ class EndpointHost:
         if there is not None and there.call != wanted.call:
             raise Conflict(f"endpoint {self.name} has a version {name} already, deployed by {there.call}")
         if there is None:
+            rollout = fence.deployed(
+                self._held(),
+                endpoint=self.name,
+                call=wanted.call,
+                version=name,
+                there=tuple(self._versions),
+                until=wanted.until,
+            )
             self._add(name, wanted)
+            self._rollout, self._held_for = rollout, term(wanted.until, self._clock())
         return self.publish()
 
     def split(self, wanted: Split) -> Published:
@@ -107,6 +122,7 @@ class EndpointHost:
         faults = split_faults(wanted.weights, set(self._versions))
         chosen = [version for name, version in self._versions.items() if wanted.weights.get(name, 0) > 0]
         self._check(chosen, faults)
+        self._rollout = fence.weighed(self._held(), endpoint=self.name, call=wanted.call, weights=wanted.weights)
         for name, version in self._versions.items():
             version.weight = wanted.weights.get(name, 0)
         self._split_by = wanted.call
@@ -118,6 +134,7 @@ class EndpointHost:
     def mirror(self, wanted: Mirror) -> Published:
         """Name the shadow, or none. Only a version that is ready and has no traffic may be one."""
         self._open()
+        fence.mirrored(self._held(), endpoint=self.name, call=wanted.call, version=wanted.version)
         if wanted.version is not None and wanted.version != self._shadow:
             version = self._known(wanted.version)
             faults = [f"version {version.name} has traffic and can be no shadow"] if version.weight else []
@@ -144,6 +161,7 @@ class EndpointHost:
             if name == self._shadow:
                 self._end_shadow()
             del self._versions[name]
+            self._rollout = fence.withdrawn(self._rollout, version=name)
             self.routes.drop(name)
             self._weigh()
             self.publish()
@@ -154,8 +172,8 @@ class EndpointHost:
     def lease(self, wanted: Lease) -> Published:
         """Set the absolute lease and whose the endpoint is."""
         self._open()
-        self._registration = self._registration.model_copy(update=wanted.model_dump())
-        self._until = _monotonic(wanted.lease_until)
+        named = self._registration.model_copy(update={"run": wanted.run, "owner": wanted.owner})
+        self._registration = named.leased(wanted.lease_until, self._clock())
         return self.publish()
 
     def tally(self, name: str) -> Tally:
@@ -165,9 +183,9 @@ class EndpointHost:
         return tally
 
     async def watch(self) -> None:
-        """Return when the lease has lapsed, by either clock, or the folder is no longer this host's."""
+        """Return when the lease has lapsed, or the folder is no longer this host's."""
         while not self.closing.is_set():
-            left = min(self._until - time.monotonic(), self._registration.lease_until - time.time())
+            left = self._registration.term.left(self._clock())
             if left <= 0 or not self._here():
                 self.closing.set()
                 return
@@ -209,6 +227,10 @@ class EndpointHost:
         )
         self._versions[name] = version
         self.routes.add(version.upstream)
+
+    def _held(self) -> Rollout | None:
+        """The rollout under way, unless what it was deployed with has lapsed."""
+        return self._rollout if self._held_for.left(self._clock()) > 0 else None
 
     def _changed(self) -> None:
         self.publish()
@@ -261,7 +283,3 @@ def client() -> httpx.AsyncClient:
         trust_env=False,
         follow_redirects=False,
     )
-
-
-def _monotonic(epoch: float) -> float:
-    return time.monotonic() + epoch - time.time()

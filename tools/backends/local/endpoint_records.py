@@ -43,6 +43,8 @@ class Deployment(Record):
     folder: str
     """Absolute path of the model folder."""
     replicas: int = Field(default=1, ge=1, le=MOST_REPLICAS)
+    until: float = 0.0
+    """The lease it was deployed with: how long its rollout may hold the endpoint."""
     language: Language = "en"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tools.backends.local.endpoint_control import control_app
 from tools.backends.local.endpoint_host import EndpointHost
 from tools.backends.local.endpoint_records import CONTROL, START, Start
-from tools.backends.local.registry import Registration, identify
+from tools.backends.local.registry import TAGS, Registration, identify, read_json
 from tools.backends.local.router_app import Router, public_app
 from tools.backends.local.router_forward import Courier
 from tools.backends.local.router_server import listener
@@ -67,7 +67,8 @@ async def _run(folder: Path, tell: int) -> None:
 
 def _registration(start: Start, path: Path, folder: Path) -> Registration:
     tags = start.tags
-    return Registration(
+    announced = read_json(folder / TAGS, Registration)
+    made = Registration(
         kind="endpoint",
         id=start.name,
         run=tags.run,
@@ -78,6 +79,9 @@ def _registration(start: Start, path: Path, folder: Path) -> Registration:
         process=identify(os.getpid()),
         debris=() if path.parent == folder else (str(path.parent),),
     )
+    if announced is None:
+        return made.leased(tags.lease_until)
+    return made.model_copy(update={"lapses": announced.lapses, "boot": announced.boot})  # since it was asked for
 
 
 def _control_path(folder: Path) -> Path:

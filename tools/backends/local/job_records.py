@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from tools.backends.local.output import last_line, last_lines
 from tools.backends.local.registry import Identity
+from tools.inert import outside
 from tools.ports import Failure, JobSpec, JobState, Progress
 from tools.record import Json, Record
 
@@ -68,7 +69,8 @@ def newest_progress(box: Path) -> Progress | None:
     """The last line of `progress.jsonl` that is a progress; anything else in it is passed over."""
     for line in last_line(box / "progress.jsonl")[:20]:
         try:
-            return Progress.model_validate_json(line)
+            told = Progress.model_validate_json(line)
+            return told.model_copy(update={"message": outside(told.message, limit=WIDTH)})
         except ValidationError:
             continue  # a program may write what it likes; the line before may be one
     return None
@@ -78,19 +80,13 @@ def last_said(folder: Path) -> Progress | None:
     """The last line of a program that tells no progress of its own; None while it has said nothing."""
     written = [path for name in ("log.tail", "log") if (path := folder / name).exists()]
     lines = last_lines(folder, SAID, within=4096)
-    said = next((text for line in reversed(lines) if (text := _printable(line))), None)
+    said = next((text for line in reversed(lines) if (text := outside(line, limit=WIDTH))), None)
     if said is None or not written:
         return None
     try:
         return Progress(at=written[0].stat().st_mtime, message=said)
     except FileNotFoundError:
         return None  # the segment was turned over meanwhile: the next look tells
-
-
-def _printable(line: str) -> str:
-    """A line as it would stand on a terminal after its last return, without what steers one."""
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:WIDTH]
 
 
 def faults_of(spec: JobSpec, home: Path) -> list[str]:

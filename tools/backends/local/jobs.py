@@ -20,6 +20,7 @@ from tools.backends.local.disk import remove, write_once
 from tools.backends.local.job_records import NOBODY, Status, faults_of, job_id, last_said, newest_progress
 from tools.backends.local.keys import Keys
 from tools.backends.local.launch import Launch
+from tools.backends.local.leftovers import clear
 from tools.backends.local.objects import LocalObjects
 from tools.backends.local.output import last_lines
 from tools.backends.local.process import Process, tell
@@ -32,10 +33,12 @@ from tools.backends.local.registry import (
     end,
     folders,
     identify,
+    leads,
     read_json,
     registrations,
     write_json,
 )
+from tools.backends.local.watchdog import attend
 from tools.errors import Conflict, Invalid, NotFound, Transient, Unknown
 from tools.homes import is_home
 from tools.language import tr
@@ -83,6 +86,7 @@ class LocalJobs:
             _start(folder)
         except (OSError, subprocess.SubprocessError) as error:
             self._withdraw(folder, launch, error)
+        attend(self._runtime)
         return self.poll(launch.id)
 
     def poll(self, job: str) -> JobState:
@@ -121,8 +125,7 @@ class LocalJobs:
         if not write_once(folder / "process.json", NOBODY.model_dump()):
             _stop(folder, self._grace_s)
         write_once(folder / OVER, {"phase": "cancelled", "started": tags.started, "ended": time.time()})
-        for path in tags.debris:
-            remove(Path(path))
+        clear(tags.debris, folder)
 
     def find(self, call: str) -> JobState | None:
         try:
@@ -266,16 +269,17 @@ def _start(folder: Path) -> None:
 def _stop(folder: Path, grace_s: float) -> None:
     """Ask the supervisor to end the program; end all of it when it does not."""
     identity = read_json(folder / "process.json", Identity) or NOBODY
-    tell(Process(identity.pid, identity.ticks), signal.SIGTERM)
+    if leads(identity, folder):
+        tell(Process(identity.pid, identity.ticks), signal.SIGTERM)
     patience = time.monotonic() + grace_s + 2.0
     while alive(identity) and not (folder / OVER).exists() and time.monotonic() < patience:
         time.sleep(0.01)
     if not (folder / OVER).exists():
-        end(identity, grace_s=0.2)
+        end(identity, folder, grace_s=0.2)
 
 
 def _registration(launch: Launch, tags: Tags) -> Registration:
-    return Registration(
+    made = Registration(
         kind="job",
         id=launch.id,
         run=tags.run,
@@ -286,3 +290,4 @@ def _registration(launch: Launch, tags: Tags) -> Registration:
         process=NOBODY,
         debris=(launch.box,),
     )
+    return made.leased(tags.lease_until)

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 PROC = Path("/proc")
 
@@ -21,6 +21,18 @@ class Process(NamedTuple):
     pid: int
     ticks: int
     """Start in clock ticks since boot; 0 where the platform has no /proc."""
+
+
+class Processes(Protocol):
+    """The processes of a machine, as far as those need them who end what has lapsed. This module is one."""
+
+    def running(self, one: Process) -> bool: ...
+
+    def proven(self, one: Process, module: str, folder: Path) -> bool: ...
+
+    def serving(self, module: str) -> Iterator[tuple[Path, Process]]: ...
+
+    def finish(self, one: Process, *, grace_s: float) -> None: ...
 
 
 class Stat(NamedTuple):
@@ -65,6 +77,42 @@ def running(one: Process) -> bool:
     return found is not None and found.ticks == one.ticks and found.state not in "ZX"
 
 
+def proven(one: Process, module: str, folder: Path) -> bool:
+    """Whether this very process runs, is this user's, and was started by us to run that module for that folder.
+
+    A record alone proves nothing: whoever can write one can write any pid. Where there is no /proc the pid is all there
+    is.
+    """
+    if not running(one):
+        return False
+    if not PROC.joinpath("self").exists():
+        return True
+    place = serves(one.pid, module)
+    same = place is not None and os.path.realpath(place) == os.path.realpath(folder)
+    return same and _owner(one.pid) == os.geteuid()
+
+
+def serves(pid: int, module: str) -> Path | None:
+    """The folder for which a process runs a module of ours: `python -I -m MODULE FOLDER`."""
+    try:
+        words = (PROC / str(pid) / "cmdline").read_bytes()[:8192].split(b"\0")
+    except OSError:
+        return None
+    if len(words) != 6 or words[1:4] != [b"-I", b"-m", module.encode()]:
+        return None
+    return Path(os.fsdecode(words[4]))
+
+
+def serving(module: str) -> Iterator[tuple[Path, Process]]:
+    """Session leaders of this user that run a module of ours, and for which folder; a record is not needed."""
+    for pid in _pids():
+        found = stat(pid) if pid != os.getpid() else None
+        if found is not None and found.session == pid and (folder := serves(pid, module)) is not None:
+            one = Process(pid, found.ticks)
+            if proven(one, module, folder):
+                yield folder, one
+
+
 def family(one: Process) -> tuple[Process, ...]:
     """The process, its descendants and whoever shares its session, the process itself first."""
     seen = {pid: found for pid in _pids() if (found := stat(pid)) is not None}
@@ -98,7 +146,8 @@ def tell(one: Process, number: int) -> None:
 
 
 def finish(one: Process, *, grace_s: float) -> None:
-    """End a process, its descendants and its session: SIGTERM, then SIGKILL after the grace."""
+    """End a process, its descendants and its session: SIGTERM, then SIGKILL after the grace. Nobody waits for one that
+    was stopped and cannot hear the first."""
     if one.pid <= 1:
         return
     if not PROC.joinpath("self").exists():
@@ -107,7 +156,7 @@ def finish(one: Process, *, grace_s: float) -> None:
     members = family(one)
     for member in members:
         tell(member, signal.SIGTERM)
-    if _gone(members, grace_s) and not family(one):
+    if _gone(members, grace_s, hearing=True) and not family(one):
         return
     for _ in range(20):  # whatever was forked in between is found on the next look
         members = tuple({*members, *family(one)})
@@ -118,12 +167,13 @@ def finish(one: Process, *, grace_s: float) -> None:
 
 
 def _send(pid: int, handle: int, number: int) -> None:
+    """One that is somebody else's is left alone."""
     try:
         if handle >= 0:
             signal.pidfd_send_signal(handle, number)
         else:
             os.kill(pid, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return
 
 
@@ -137,13 +187,26 @@ def _finish_group(one: Process, grace_s: float) -> None:
             return
 
 
-def _gone(members: Iterable[Process], within_s: float) -> bool:
+def _gone(members: Iterable[Process], within_s: float, *, hearing: bool = False) -> bool:
+    """Whether all have ended by then; `hearing`: all that can hear a signal."""
     end = time.monotonic() + within_s
-    while any(running(member) for member in members):
+    while any(running(member) and not (hearing and _stopped(member)) for member in members):
         if time.monotonic() >= end:
             return False
         time.sleep(0.01)
     return True
+
+
+def _owner(pid: int) -> int:
+    try:
+        return os.stat(PROC / str(pid)).st_uid
+    except OSError:
+        return -1
+
+
+def _stopped(one: Process) -> bool:
+    found = stat(one.pid)
+    return found is not None and found.state in "Tt"
 
 
 def _pids() -> Iterator[int]:

@@ -58,6 +58,7 @@ class LocalServing(Serving):
             model=spec.model,
             folder=str(folder.absolute()),
             replicas=spec.replicas,
+            until=tags.lease_until,
             language=spec.language,
         )
         return self._change(spec.endpoint, "PUT", f"/versions/{spec.version}", wanted)
@@ -103,7 +104,7 @@ class LocalServing(Serving):
             if alive(tags.process):
                 self._ask_to_end(endpoint)
                 _await_end(tags.process)
-            end(tags.process)
+            end(tags.process, folder)
         remove_folders(folder, tags)
 
     def state(self, endpoint: str) -> EndpointState:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from tools.backends.local.endpoint_records import PUBLISHED, Fault, Published, endpoint_folder
 from tools.backends.local.registry import alive, read_json
-from tools.errors import Conflict, Invalid, NotFound, ToolError, Transient, Unknown
+from tools.errors import Conflict, Invalid, NotFound, Refused, ToolError, Transient, Unknown
 from tools.language import tr
 
 READ_S = 5.0
@@ -123,6 +123,8 @@ def _typed(status: int, content: bytes) -> ToolError:
             return Conflict(message)
         case "NotFound":
             return NotFound(message)
+        case "Refused":
+            return Refused(message)
         case "Transient":
             return Transient(message)
         case _:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from tools.backends.local.endpoint_output import ENVIRONMENT, tail
 from tools.backends.local.endpoint_records import LOCK, LOG, START, Start, endpoint_folder
+from tools.backends.local.leftovers import clear
 from tools.backends.local.registry import TAGS, Identity, Registration, read_json, write_json
 from tools.backends.local.serving_client import published
+from tools.backends.local.watchdog import attend
 from tools.errors import Cause, Failed, NotFound, Transient, Unknown
 from tools.language import tr
 from tools.ports import Tags
@@ -40,18 +42,18 @@ def ensure(runtime: Path, endpoint: str, tags: Tags) -> None:
         write_json(folder / TAGS, _announced(endpoint, tags))
         _launch(folder)
     _await_published(runtime, endpoint)
+    attend(runtime)
 
 
 def remove_folders(folder: Path, tags: Registration | None) -> None:
     """Remove what an endpoint that has ended left on the disk."""
+    clear(tags.debris if tags is not None else (), folder)
     shutil.rmtree(folder, ignore_errors=True)
-    for path in tags.debris if tags is not None else ():
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _announced(endpoint: str, tags: Tags) -> Registration:
     """What stands in the folder until the host has written itself in: nothing to end, and a lease to sweep by."""
-    return Registration(
+    made = Registration(
         kind="endpoint",
         id=endpoint,
         run=tags.run,
@@ -61,6 +63,7 @@ def _announced(endpoint: str, tags: Tags) -> Registration:
         started=time.time(),
         process=NOBODY,
     )
+    return made.leased(tags.lease_until)
 
 
 @contextmanager

@@ -20,13 +20,15 @@ from typing import Any, NoReturn
 
 from tools.backends.local import keeper, linux, room
 from tools.backends.local.claims import read
-from tools.backends.local.credentials import Redactor, is_credential
+from tools.backends.local.credentials import Redactor
 from tools.backends.local.disk import remove, replace, write_once
 from tools.backends.local.environment import of_command, of_recipe
 from tools.backends.local.keeper import Kept, Mode, Program
 from tools.backends.local.launch import Launch
+from tools.backends.local.lease import Held
 from tools.backends.local.output import Output, last_lines
 from tools.backends.local.process import boot, process
+from tools.credential import is_credential
 from tools.language import speaking, tr
 
 LOOK_S = 0.5
@@ -98,7 +100,7 @@ class Supervisor:
         self._deadline = time.monotonic() + launch.time_limit_s
         self._stopped: str | None = None
         self._kill_at: float | None = None
-        self._lease_until, self._look_at = 0.0, 0.0
+        self._lease, self._look_at = Held(folder / "tags.json"), 0.0
         self._most, self._room = room.allowed(launch.box, launch.disk_bytes), ""
         self._redactor = Redactor({**environ, **launch.environment})
         self._output = Output(folder, self._redactor)
@@ -164,11 +166,12 @@ class Supervisor:
         """Hold the limits; ask once, then end."""
         now = time.monotonic()
         if now >= self._look_at:
-            self._lease_until, self._look_at = _lease(self._folder), now + LOOK_S
+            self._lease.read()
+            self._look_at = now + LOOK_S
             self._room = room.overfull(self._launch.box, self._most) or self._room
         if now >= self._deadline:
             self._stop("time")
-        elif time.time() >= self._lease_until:
+        elif self._lease.lapsed:
             self._stop("lease")
         elif self._room:
             self._stop("disk")
@@ -269,14 +272,6 @@ def _isolation(launch: Launch, mode: Mode) -> str:
 def _exit_status(said: str) -> int | None:
     """What the keeper says of the end; None when it ended without a word."""
     return int(said[5:]) if said.startswith("exit ") else None
-
-
-def _lease(folder: Path) -> float:
-    """Epoch seconds; the last that could be read counts, and a lease that is gone has lapsed."""
-    try:
-        return float(json.loads((folder / "tags.json").read_bytes())["lease_until"])
-    except FileNotFoundError:
-        return 0.0
 
 
 def _memory_kills() -> int:

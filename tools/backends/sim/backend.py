@@ -15,6 +15,7 @@ from tools.backends.sim.serving import SimServing
 from tools.backends.sim.state import State, Tree, digest_of
 from tools.backends.sim.telemetry import SimTelemetry
 from tools.backends.sim.world import World
+from tools.errors import NotFound
 from tools.ports import Capability, Compute, Jobs, Objects, Serving, Telemetry
 
 
@@ -74,6 +75,16 @@ class SimBackend:
     def spoil(self, endpoint: str, version: str) -> None:
         """From now on that version answers as the world's bad one. NotFound."""
         self._serving.spoil(endpoint, version)
+
+    def stall(self, resource: str) -> None:
+        """From now on that job, endpoint or machine outlives its lease: nothing ends it but a call. NotFound."""
+        self._gate.settle()
+        state = self._state
+        there = state.jobs.get(resource) or state.endpoint(resource) or state.machines.get(resource)
+        if there is None:
+            raise NotFound(f"there is no job, endpoint or machine {resource!r}")
+        there.stalled = True
+        state.happened(self.clock.now(), "lease.stalled", token=there.tags.call, target=resource)
 
     def snapshot(self) -> Snapshot:
         """Everything that is there now."""

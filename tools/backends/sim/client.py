@@ -92,6 +92,10 @@ class SimClient:
         """From now on that version answers as the world's bad one. NotFound."""
         self._line.ask(_NOTHING, "control.spoil", endpoint=endpoint, version=version)
 
+    def stall(self, resource: str) -> None:
+        """From now on that job, endpoint or machine outlives its lease: nothing ends it but a call. NotFound."""
+        self._line.ask(_NOTHING, "control.stall", resource=resource)
+
     def stop(self) -> None:
         """End the server."""
         self._line.ask(_NOTHING, "control.stop")

@@ -65,6 +65,9 @@ class Controls:
     def spoil(self, endpoint: str, version: str) -> None:
         self._backend.spoil(endpoint, version)
 
+    def stall(self, resource: str) -> None:
+        self._backend.stall(resource)
+
     def put(self, key: str, content: dict[str, str]) -> str:
         """`objects.put` of content that came as JSON. Invalid."""
         return self._backend.store(key, unpack(content))

@@ -21,6 +21,7 @@ Event = Literal[
     "endpoint.lapsed",
     "machine.ready",
     "machine.lapsed",
+    "lease.stalled",
 ]
 """What the world does by itself."""
 

@@ -41,7 +41,8 @@ def _jobs(state: State) -> Iterator[_Due]:
         else:
             end = min(job.ends, job.starts + job.spec.time_limit_s)
             yield _Due(end, partial(_end, state, job, end))
-        yield _Due(job.tags.lease_until, partial(_lapse_job, state, job))
+        if not job.stalled:
+            yield _Due(job.tags.lease_until, partial(_lapse_job, state, job))
 
 
 def _start(state: State, job: Job) -> None:
@@ -85,7 +86,8 @@ def _endpoints(state: State) -> Iterator[_Due]:
             if version.coming:
                 at = min(version.coming)
                 yield _Due(at, partial(_arrive, state, endpoint, version, at))
-        yield _Due(endpoint.lease_until, partial(_lapse_endpoint, state, endpoint))
+        if not endpoint.stalled:
+            yield _Due(endpoint.lease_until, partial(_lapse_endpoint, state, endpoint))
 
 
 def _arrive(state: State, endpoint: Endpoint, version: Version, at: float) -> None:
@@ -113,7 +115,8 @@ def _machines(state: State) -> Iterator[_Due]:
             continue
         if machine.state == "starting":
             yield _Due(machine.ready_at, partial(_boot, state, machine))
-        yield _Due(machine.tags.lease_until, partial(_lapse_machine, state, machine))
+        if not machine.stalled:
+            yield _Due(machine.tags.lease_until, partial(_lapse_machine, state, machine))
 
 
 def _boot(state: State, machine: Rented) -> None:

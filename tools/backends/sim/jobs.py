@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tools.backends.sim.gate import Gate, Moment
 from tools.backends.sim.results import check, duration, script
 from tools.backends.sim.state import Job, owned, seen
+from tools.backends.sim.world import World
 from tools.errors import Conflict, NotFound
 from tools.language import speaking, tr
 from tools.ports import Failure, Jobs, JobSpec, JobState, Owned, Progress, Promise, Scope, Tags
@@ -46,12 +47,10 @@ class SimJobs(Jobs):
         state.jobs[job.id] = job
         args = {"spec": spec.model_dump(mode="json"), "tags": tags.model_dump(mode="json")}
         state.called(moment.now, "jobs.submit", token=tags.call, target=job.id, args=args)
-        return _view(job, moment, sandbox=state.world.sandbox)
+        return _view(job, moment, state.world)
 
     def poll(self, job: str) -> JobState:
-        return self._gate.call(
-            "jobs.poll", job, lambda moment: _view(self._known(job), moment, sandbox=self._state.world.sandbox)
-        )
+        return self._gate.call("jobs.poll", job, lambda moment: _view(self._known(job), moment, self._state.world))
 
     def logs(self, job: str, *, tail: int = 200) -> Sequence[str]:
         def read(moment: Moment) -> Sequence[str]:
@@ -74,7 +73,7 @@ class SimJobs(Jobs):
         def look(moment: Moment) -> JobState | None:
             jobs = (j for j in self._state.jobs.values() if j.tags.call == call and j.submitted <= moment.horizon)
             found = next(jobs, None)
-            return None if found is None else _view(found, moment, sandbox=self._state.world.sandbox)
+            return None if found is None else _view(found, moment, self._state.world)
 
         return self._gate.call("jobs.find", call, look)
 
@@ -95,16 +94,17 @@ class SimJobs(Jobs):
             raise NotFound(f"there is no job {job!r}") from error
 
 
-def _view(job: Job, moment: Moment, *, sandbox: bool) -> JobState:
+def _view(job: Job, moment: Moment, world: World) -> JobState:
     return JobState(
         id=job.id,
         phase=job.phase,
         started=job.starts if job.phase not in ("queued", "cancelled") or moment.now >= job.starts else None,
         ended=job.ended,
-        isolation="sandboxed" if sandbox and job.spec.sandbox else "none",
+        isolation="sandboxed" if world.sandbox and job.spec.sandbox else "none",
         progress=_progress(job, moment.now),
         result=job.result,
         failure=job.failure,
+        usd_micro=world.bills.get(job.spec.program) if job.over else None,
     )
 
 

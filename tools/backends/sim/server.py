@@ -32,7 +32,7 @@ LONGEST_PATH = 100
 """Bytes of a socket's path that every Unix takes."""
 LOOK_S = 0.1
 """How often the server looks whether its socket is still there."""
-TAPED = frozenset({"control.advance", "control.arm", "control.disarm", "control.spoil"})
+TAPED = frozenset({"control.advance", "control.arm", "control.disarm", "control.spoil", "control.stall"})
 """Always written down; calls of ports only when they changed something."""
 
 

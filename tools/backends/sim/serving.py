@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from tools import fence
 from tools.backends.sim.gate import Gate, Moment
 from tools.backends.sim.state import Endpoint, Version, digest_of, owned, resolve, seen
 from tools.errors import Conflict, Invalid, NotFound, Transient
@@ -40,6 +41,14 @@ class SimServing(Serving):
         if endpoint is None:
             endpoint = _new(spec.endpoint, tags, moment.now)
             state.endpoints.append(endpoint)
+        endpoint.rollout = fence.deployed(
+            endpoint.held(moment.now),
+            endpoint=spec.endpoint,
+            call=tags.call,
+            version=spec.version,
+            there=tuple(endpoint.versions),
+            until=tags.lease_until,
+        )
         state.deploys += 1
         endpoint.versions[spec.version] = Version(
             spec=spec,
@@ -59,6 +68,7 @@ class SimServing(Serving):
         def change(moment: Moment) -> EndpointState:
             there = self._known(endpoint)
             _check(there, weights)
+            there.rollout = fence.weighed(there.held(moment.now), endpoint=endpoint, call=call, weights=weights)
             before = {name: v.weight for name, v in there.versions.items()}
             after = {name: weights.get(name, 0) for name in there.versions}
             for name, version in there.versions.items():
@@ -75,6 +85,7 @@ class SimServing(Serving):
     def mirror(self, endpoint: str, *, version: str | None, call: str) -> EndpointState:
         def change(moment: Moment) -> EndpointState:
             there = self._known(endpoint)
+            fence.mirrored(there.held(moment.now), endpoint=endpoint, call=call, version=version)
             if version not in (None, there.shadow):
                 _check_shadow(_version(there, version))
             if there.shadow != version:
@@ -103,6 +114,7 @@ class SimServing(Serving):
             there = self._state.endpoint(endpoint)
             if there is not None and version in there.versions:
                 there.withdrawn[version] = there.versions.pop(version)
+                there.rollout = fence.withdrawn(there.rollout, version=version)
                 there.shadow = None if there.shadow == version else there.shadow
                 self._state.called(moment.now, "serving.withdraw", target=f"{endpoint}:{version}")
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from tools.backends.sim.effects import Effect, Event
 from tools.backends.sim.faults import Operation
 from tools.backends.sim.world import Behaviour, World
+from tools.fence import Rollout
 from tools.language import speaking, tr
 from tools.ports import EndpointState, Failure, JobSpec, Kind, Machine, Owned, ServeSpec, Tags, VersionState
 from tools.recipes.records import PrepareResult
@@ -39,6 +40,8 @@ class Job:
     sent: int = 0
     """Requests a `load` has sent so far, and how many had no answer."""
     lost: int = 0
+    stalled: bool = False
+    """It does not end by itself when its lease lapses."""
     random: random.Random
 
     @property
@@ -112,6 +115,12 @@ class Endpoint:
     shadow: str | None = None
     withdrawn: dict[str, Version] = field(default_factory=dict)
     """Their measurements are kept."""
+    stalled: bool = False
+    rollout: Rollout | None = None
+
+    def held(self, now: float) -> Rollout | None:
+        """The rollout under way, unless what it was deployed with has lapsed."""
+        return self.rollout if self.rollout is not None and now < self.rollout.until else None
 
     @property
     def url(self) -> str:
@@ -141,6 +150,7 @@ class Rented:
     ready_at: float
     state: Literal["starting", "ready", "released"] = "starting"
     ended: float | None = None
+    stalled: bool = False
 
     def view(self) -> Machine:
         return Machine(id=self.id, offer=self.offer, state=self.state, lease_until=self.tags.lease_until)

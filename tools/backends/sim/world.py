@@ -106,6 +106,8 @@ class World(Record):
     bad_deploys: tuple[int, ...] = ()
     """Which deployments, counted from 1, give a bad version."""
     offers: tuple[Offer, ...] = ()
+    bills: Mapping[Program | Literal["load"], int] = {}
+    """Micro-USD that a job of the program is billed once it is over, whatever its hours; others cost their hours."""
     provision_s: float = Field(default=60.0, ge=0)
     faults: tuple[Fault, ...] = ()
     """Armed from the start."""

@@ -10,7 +10,7 @@ import polars as pl
 
 from tools.language import tr
 from tools.recipes.data.images_in import ENDINGS as IMAGE_ENDINGS
-from tools.recipes.data.images_in import require_folder
+from tools.recipes.data.images_in import require_folder, require_inside
 from tools.recipes.data.reading import FileFormat, Opened, read_file
 from tools.recipes.faults import BadInput, Fault
 
@@ -42,6 +42,7 @@ def contents(root: Path) -> Contents:
     """What lies in the folder. BadInput(data_missing) when there is no such folder."""
     require_folder(root)
     files = sorted(p for p in root.rglob("*") if p.is_file() and not _hidden(p.relative_to(root)))
+    require_inside(root, files)
     return Contents(
         tables=tuple(p for p in files if p.suffix.lower() in FILES),
         texts=tuple(p for p in files if p.suffix.lower() == ".txt"),

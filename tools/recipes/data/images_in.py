@@ -6,8 +6,9 @@ The only place of the data side that knows Pillow; it is imported when there are
 from __future__ import annotations
 
 import io
+import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def listed(root: Path) -> Listed:
         others=others + [p for p in beside if p.suffix.lower() not in ENDINGS],
         loose=[p for p in beside if p.suffix.lower() in ENDINGS],
     )
+    require_inside(root, [*found.others, *found.loose, *(p for paths in classes.values() for p in paths)])
     _require_classes(root, found)
     return found
 
@@ -76,6 +78,21 @@ def require_folder(root: Path) -> None:
             )
     if problem:
         raise BadInput([Fault(place=str(root), problem=problem, fix=fix)], cause="data_missing")
+
+
+def require_inside(root: Path, files: Collection[Path]) -> None:
+    """BadInput for links that lead out of the folder: what somebody packed into it is not a way to other files."""
+    real = os.path.realpath(root)
+    places = {p.parent for p in files} | {p for p in files if p.is_symlink()}
+    outside = sorted(p for p in places if not Path(os.path.realpath(p)).is_relative_to(real))
+    if outside:
+        fix = tr("put the files themselves into the folder")
+        raise BadInput(
+            [
+                Fault(place=str(p.relative_to(root)), problem=tr("is a link that leads out of the folder"), fix=fix)
+                for p in outside[:_SHOWN]
+            ]
+        )
 
 
 def read_images(root: Path, *, label: str) -> Opened:

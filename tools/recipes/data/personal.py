@@ -44,13 +44,16 @@ class Pattern:
 
 def findings(features: pl.DataFrame) -> list[str]:
     """One sentence for each column that seems to hold personal data."""
-    found = []
-    for name in features.columns:
-        if reasons := [*_by_values(features[name]), *_by_name(name)]:
-            found.append(
-                tr("column {name!r} seems to hold personal data: {reasons}", name=name, reasons=", ".join(reasons))
-            )
-    return found
+    return [
+        tr("column {name!r} seems to hold personal data: {reasons}", name=name, reasons=", ".join(reasons))
+        for name, reasons in held(features).items()
+    ]
+
+
+def held(features: pl.DataFrame) -> dict[str, list[str]]:
+    """Column that seems to hold personal data → why it seems so."""
+    each = {name: [*_by_values(features[name]), *_by_name(name)] for name in features.columns}
+    return {name: reasons for name, reasons in each.items() if reasons}
 
 
 def _by_name(name: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from tools.language import tr
-from tools.recipes.data import checks, profile
+from tools.recipes.data import checks, personal, profile
 from tools.recipes.data.folders import TEXT, Contents, contents
 from tools.recipes.data.images_in import broken, listed
 from tools.recipes.data.reading import FileFormat, header
@@ -72,12 +72,12 @@ def texts(args: ProbeArgs, found: Contents) -> Probe:
             images_there=images_there,
         )
         raise BadInput([Fault(place=str(root), problem=tr("holds no file that can be read as data"), fix=fix)])
-    faults, shown = [], list[tuple[str | None, ...]]()
+    faults, read = [], list[tuple[str, str]]()
     sample = spread(files)
     for path in sample:
         try:
             text = path.read_bytes()[:_HEAD].decode("utf-8-sig", errors="strict" if _small(path) else "ignore")
-            shown.append((text[:80], path.relative_to(root).parts[0]))
+            read.append((text, path.relative_to(root).parts[0]))
         except UnicodeDecodeError as error:
             problem = tr(
                 "is not UTF-8 (byte 0x{byte:02x} at offset {start})",
@@ -89,7 +89,9 @@ def texts(args: ProbeArgs, found: Contents) -> Probe:
     counts = Counter(p.relative_to(root).parts[0] for p in files)
     column = ProbedColumn(name=TEXT, kind="text", missing=0, distinct=len(files))
     seen = _seen(args, "text-classification", counts, files, column, faults, opened=len(sample))
-    return seen.model_copy(update={"sample": tuple(shown[:5])})
+    held = personal.held(pl.DataFrame({TEXT: [text for text, _ in read]}, schema={TEXT: pl.String}))
+    shown = tuple((text[:80], of) for text, of in read[:5])
+    return seen.model_copy(update={"sample": shown, "personal": tuple(held)})
 
 
 def header_of(path: Path, kind: FileFormat) -> list[str]:

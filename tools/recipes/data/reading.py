@@ -91,7 +91,7 @@ def parquet(path: Path, rows: int | None = None) -> Opened:
     try:
         if (width := len(pl.read_parquet_schema(path))) > MOST_COLUMNS:
             raise _wide(path.name, tr("it has {width} columns", width=width))
-        frame = pl.read_parquet(path, n_rows=rows, use_pyarrow=False)
+        frame = pl.read_parquet(path, n_rows=rows, use_pyarrow=False, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unparsed(path.name, "Parquet", error) from error
     return Opened(frame=_plain(frame))

@@ -47,13 +47,11 @@ def servers(d: Draft) -> int:
 
 GROW = "grow"
 """What the names of steps begin with that add servers where a watch was short of them."""
-ENOUGH_S = 600.0
-"""What a rollout's lease has beside its watches."""
 
 
 def lease_s(d: Draft) -> float:
-    """How long an endpoint may live if nobody hands it over: several times the rollout's own length."""
-    return ENOUGH_S + 8 * sum(s.seconds for s in rollout.watches(d.part, there(d), load_rps=d.terms.load_rps))
+    """How long an endpoint may live if nobody hands it over."""
+    return rollout.lease_s(d.part, there(d), load_rps=d.terms.load_rps)
 
 
 def deploy(d: Draft) -> tuple[str, ...]:

@@ -13,14 +13,13 @@ from agent.brain.rules.planning.draft import Draft, nth
 from agent.brain.rules.planning.serving import incumbent, lease_s, servers, there, watch, watched
 from agent.plan import Range, ref
 from agent.rollout import Stage
-from agent.survey import source_model, wanted_version
 from tools.record import Json
 
 
 def shift(d: Draft) -> tuple[str, ...]:
     """The changes of traffic and their watches. The last watch is the fact `live`."""
     deployed = d.of("version")
-    if serves_already(d):
+    if rollout.stays(d.part, d.survey):
         return _watch_as_it_is(d)
     match rollout.way(d.part, there(d)):
         case "shadow":
@@ -31,14 +30,6 @@ def shift(d: Draft) -> tuple[str, ...]:
             return _replace(d)
         case _:
             return _split(d, _stages(d), deployed)
-
-
-def serves_already(d: Draft) -> bool:
-    """The version to deploy is known beforehand, and it has all the traffic: there is nothing to roll out."""
-    now, model = incumbent(d), d.survey.models.get(":".join(filter(None, source_model(d.part) or ())))
-    if d.part.task == "rollback":
-        model = d.survey.models.get(wanted_version(d.part))
-    return now is not None and now.weight == 100 and model is not None and now.model == model
 
 
 def _watch_as_it_is(d: Draft) -> tuple[str, ...]:

@@ -30,14 +30,11 @@ def take_back(d: Draft) -> None:
 
 
 def _take_away(d: Draft, version: str, needs: tuple[str, ...]) -> None:
-    """Nothing had traffic: the version goes, and with it the endpoint where nothing else is on it and it is ours.
+    """Nothing had traffic: the version goes, and with it the endpoint where this run made it.
 
-    In production an endpoint that was there before stays: to end it a person would have to be asked first.
+    An endpoint that was there before stays: to end it a person would have to be asked first.
     """
-    state = there(d)
-    others = [v for v in state.versions if v.name != version] if state is not None else []
-    foreign = state is not None and (state.owner != d.terms.owner or d.contract.environment == "production")
-    if others or foreign:
+    if there(d) is not None:
         args: Json = {"endpoint": d.endpoint, "version": version}
         d.add("take-away", "withdraw_version", args, needs=needs)
     else:

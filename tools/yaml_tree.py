@@ -1,6 +1,6 @@
 """YAML as a tree of texts with their places: no types, no tags, no anchors, no aliases, no duplicates.
 
-Decides what a well-formed document is; knows nothing of goals.
+Decides what a well-formed document is; knows nothing of what it is about.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class _Reader:
             if isinstance(event, ev.DocumentStartEvent):
                 if root is not None:
                     raise _StopError(
-                        Flaw(at=_place(event.start_mark), what="is a second document", fix="one goal a file")
+                        Flaw(at=_place(event.start_mark), what="is a second document", fix="one document a file")
                     )
                 root = self._node(next(self._events), 1)
         return root

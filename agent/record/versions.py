@@ -1,0 +1,49 @@
+"""Opening a store: made anew, brought from an older version in one transaction, or refused when it is newer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from agent.errors import Broken
+
+SCHEMA = 2
+"""Version of the tables and the journal's lines; a store written by a newer version is refused."""
+
+
+def prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables what this version works with. Broken when a newer version wrote them; nothing is changed then."""
+    if _version(db, path) == SCHEMA:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        scripts = {0: ("schema",), 1: ("from_1_aside", "schema", "from_1_over"), SCHEMA: ()}[_version(db, path)]
+        for statement in (s for script in scripts for s in _statements(script)):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _version(db: sqlite3.Connection, path: Path) -> int:
+    """0 for an empty file. The first version told it in its runs alone."""
+    told = int(db.execute("PRAGMA user_version").fetchone()[0])
+    runs = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'runs'").fetchone()
+    newest = int(db.execute("SELECT coalesce(max(schema), 1) FROM runs").fetchone()[0]) if runs else 0
+    if max(told, newest) > SCHEMA:
+        raise Broken(f"the store {path} was written by a newer version of goalkeeper")
+    return told or min(newest, 1)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one, so that they run inside the transaction that is open."""
+    statement = ""
+    for line in files("agent.record").joinpath(f"{script}.sql").read_text(encoding="utf-8").splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
