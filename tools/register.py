@@ -10,9 +10,10 @@ from typing import get_args
 
 from pydantic import Field
 
-from tools import licences, served
+from tools import served
 from tools.errors import Failed, NotFound
 from tools.language import tr
+from tools.recipes import licences
 from tools.recipes.records import SEEN_ROWS, Task
 from tools.record import Record
 from tools.tool import Done, Effect, Outcome, Site, Tool

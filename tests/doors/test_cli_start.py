@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from agent.__main__ import misplaced
@@ -65,13 +66,24 @@ def test_help_imports_nothing_heavy() -> None:
     assert [name for name in HEAVY if f"'{name}'" in loaded] == []
 
 
-@pytest.mark.parametrize("command", list(COMMANDS))
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def _lines() -> list[str]:
+    """Every command as it is typed, those of a group after the group's name."""
+    from agent.doors.cli.app import build
+
+    group = build()
+    assert isinstance(group, click.Group)
+    found = {name: group.get_command(click.Context(group), name) for name in COMMANDS}
+    inside = [f"{name} {own}" for name, one in found.items() if isinstance(one, click.Group) for own in one.commands]
+    return [*(name for name, one in found.items() if not isinstance(one, click.Group)), *inside]
+
+
+@pytest.mark.parametrize("line", _lines())
+def test_every_command_explains_itself(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     from agent.doors.cli.app import execute
 
-    assert execute([command, "--help"]) == 0
+    assert execute([*line.split(), "--help"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"Usage: goalkeeper {command}")
+    assert out.startswith(f"Usage: goalkeeper {line}")
     assert "--json" in out
 
 

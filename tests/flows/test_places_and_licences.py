@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools import licences
 from tools.locations import NOWHERE, canonical
+from tools.recipes import licences
 from tools.recipes.probe import probe
 from tools.recipes.probe_records import ProbeArgs
 from tools.register import read_card

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from carried import carry, seen
-from given import TERMS, Story
+from given import LATENCY, TERMS, Story, contract, part
 
 from agent import validate
 from agent.brain.protocol import Context
@@ -85,6 +85,19 @@ def test_what_is_foreseen_is_what_is_held_and_nothing_departs_from_the_goal(brai
             departed = [(v.call.step, v.facts) for v in verdicts if {"scope", "tainted"} & set(v.facts)]
             assert not departed, text
             assert all(set(v.policies) <= {"read_only", "locations"} for v in refused), (text, refused)
+
+
+@pytest.mark.parametrize("version", ["v1", "v9"])
+def test_which_version_will_be_replaced_is_foreseen(version: str) -> None:
+    """The model that serves already replaces nothing, and so nothing is asked about its end."""
+    wanted = contract(part(LATENCY, task="deploy", data=(), source_models=(f"tumours:{version}",), strategy="direct"))
+    there = seen(wanted, serves=True)
+    story = Story(wanted, propose(wanted, there, TERMS), seen=there)
+    foreseen = [(a.step, a.policies) for a in story.run.plans[-1].approvals]
+    assert foreseen == ([] if version == "v1" else [("withdraw", ("destroy_owned",))])
+    verdicts = carry(story)
+    assert [(v.call.step, v.policies) for v in verdicts if v.policies] == foreseen
+    assert verdicts[-1].call.args["version"] == (None if version == "v1" else "v1")
 
 
 def test_the_goals_are_many_and_of_every_kind() -> None:

@@ -115,6 +115,7 @@ DATA: list[tuple[str, str, Json]] = [
     ("own", "evaluate", {"folder": "/"}),
     ("learnt", "evaluate", {"predict": "python p.py"}),
     ("learnt", "evaluate", {"formulas": {"custom": "1"}}),
+    ("learnt", "evaluate", {"formulas": 7}),
     ("learnt", "evaluate", {"task": "regression"}),
 ]
 OTHERS: list[tuple[str, str, Json, str]] = [
@@ -129,6 +130,7 @@ OTHERS: list[tuple[str, str, Json, str]] = [
     ("canary", "register", {"name": "payments"}, "models"),
     ("compare", "find-1", {"name": "payments"}, "models"),
     ("compare", "find-1", {"version": "v9"}, "models"),
+    ("compare", "find-1", {"name": ["a"]}, "models"),
     ("canary", "deploy", {"endpoint": "payments"}, "endpoint"),
     ("canary", "shift-10", {"endpoint": "payments"}, "endpoint"),
     ("canary", "keep", {"endpoint": "payments"}, "endpoint"),

@@ -12,8 +12,8 @@ from typing import Literal
 import polars as pl
 from pydantic import ValidationError
 
-from tools import licences
 from tools.language import speaking, tr
+from tools.recipes import licences
 from tools.recipes.data import bundled, checks, folders, personal, probe_folders, roles
 from tools.recipes.data.probe_columns import column_of, label_of, likely, shown
 from tools.recipes.data.profile import class_order

@@ -37,7 +37,7 @@ class Restricting(Record):
 
 @cache
 def _table() -> tuple[Restricting, ...]:
-    text = files("tools").joinpath("licences.yaml").read_text(encoding="utf-8")
+    text = files("tools.recipes").joinpath("licences.yaml").read_text(encoding="utf-8")
     return tuple(Restricting.model_validate(entry) for entry in yaml.safe_load(text))
 
 
