@@ -156,6 +156,10 @@ class Parsed:
             errors=errors,
         )
 
+    def prepare(self, tool: Tool) -> None:
+        """Have the policies ready that can match the tool."""
+        self._set(tool, lifted=False)
+
     def _set(self, tool: Tool, *, lifted: bool) -> cedarpy.PolicySet:
         key = (tool.name, lifted)
         if key not in self.sets:

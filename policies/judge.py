@@ -52,9 +52,10 @@ class CedarPolicies:
         return Parsed.of(self.texts, self._tools.values(), self.limits)
 
     def prepare(self) -> None:
-        """Import the engine and parse the policies: a tenth of a second that other work may hide."""
+        """Import the engine, parse the policies and put them together by tool: work that a wait may hide."""
         with suppress(ImportError, ValueError):  # whoever judges is told
-            _ = self._parsed
+            for tool in self._tools.values():
+                self._parsed.prepare(tool)
 
     def judge(self, request: Request) -> Decision:
         """Ask every policy that can apply. Never raises."""

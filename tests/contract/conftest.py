@@ -25,8 +25,9 @@ def bench(request: pytest.FixtureRequest, session_folder: Path) -> Iterator[Benc
 
 @pytest.fixture(scope="module", params=["in-this-process", "over-a-socket"])
 def open_world(request: pytest.FixtureRequest, session_folder: Path) -> Iterator[Spoilt]:
-    folder = session_folder / f"spoilt-{request.param}"
-    folder.mkdir()
+    name = request.node.name.partition(".")[0]
+    folder = session_folder / f"spoilt-{request.param}-{name}"
+    folder.mkdir(parents=True)
     if request.param == "in-this-process":
         world = SimBackend(load_world("steady"), seed=7, clock=VirtualClock(), folder=folder / "objects")
         yield Spoilt(bench=simulated(world, folder), world=world)
