@@ -13,24 +13,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tools.language import tr
-from tools.record import Record
+from policies.faults import Fault as Fault
 
 ExitCode = Literal[0, 1, 2, 3, 4, 5, 130]
-
-
-class Fault(Record):
-    """One thing wrong with a request."""
-
-    place: str
-    """Where: `goal.yaml:3:5 clauses[0]`, `data.csv`, `--budget`."""
-    what: str
-    fix: str = ""
-
-    def __str__(self) -> str:
-        if self.fix:
-            return tr("{place}: {what} ({fix})", place=self.place, what=self.what, fix=self.fix)
-        return tr("{place}: {what}", place=self.place, what=self.what)
 
 
 class GoalkeeperError(Exception):

@@ -320,7 +320,7 @@ def in_force(folder: Path | None) -> Policies:
     try:
         return load_policies(folder)
     except PolicyFaults as error:
-        raise InvalidRequest(*(Fault(place=f.place, what=f.what, fix=f.fix) for f in error.faults)) from error
+        raise InvalidRequest(*error.faults) from error
 
 
 def command(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong with policies or limits: every fault with its place and the way out."""
+"""What is wrong with what somebody wrote: every fault with its place and the way out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from tools.record import Record
 
 
 class Fault(Record):
-    """One thing that is wrong."""
+    """One thing that is wrong with a request, a policy or a limit."""
 
     place: str
-    """`limits.yaml:12:3 money.ask_above_usd`, `spending.cedar:7 spend_ask`."""
+    """`goal.yaml:3:5 clauses[0]`, `data.csv`, `--budget`, `spending.cedar:7 spend_ask`."""
     what: str
     fix: str = ""
 

@@ -52,7 +52,7 @@ def _check(door: Door, folder: Path | None) -> int:
         folder=str(place) if place is not None else "",
         digest=found.digest,
         policies=found.ids,
-        faults=tuple(Fault(place=f.place, what=f.what, fix=f.fix) for f in found.faults),
+        faults=found.faults,
     )
     if door.json:
         door.document(told)
