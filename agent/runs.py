@@ -29,7 +29,7 @@ from agent.documents import (
     RunView,
     Status,
 )
-from agent.errors import Fault, InvalidRequest, NoSuchRun, NotTheirs
+from agent.errors import Broken, Fault, InvalidRequest, NoSuchRun, NotTheirs
 from agent.explain import Explanation, Replay, explain, replay
 from agent.figures import evaluations, figures
 from agent.owned import Signing
@@ -120,7 +120,7 @@ class Runs:
 
     def runs(self) -> RunList:
         """Every run of this home, newest first."""
-        if not self._file.exists():
+        if not self._begun:
             return RunList(runs=())
         return RunList(
             runs=tuple(
@@ -281,6 +281,20 @@ class Runs:
             file = str(self._backend.objects.fetch(clause.evidence.path))
             return clause.model_copy(update={"evidence": clause.evidence.model_copy(update={"path": file})})
         return clause
+
+    @property
+    def _begun(self) -> bool:
+        """Something has run in this home. Broken when it is somebody else's and not shared."""
+        try:
+            return self._file.exists()
+        except PermissionError as error:
+            raise Broken(
+                tr(
+                    "{home} is somebody else's: they share it with a group (`chgrp GROUP`, `chmod 2770` on the folder "
+                    "and `chmod 660` on the database in it)",
+                    home=self._settings.home,
+                )
+            ) from error
 
     @property
     def _file(self) -> Path:

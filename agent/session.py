@@ -149,7 +149,7 @@ class Session(Runs):
 
     def _purse(self) -> Purse:
         """What the accounts of this home allow a new run now, also where nothing has run yet."""
-        if not self._file.exists():
+        if not self._begun:
             return allowed(self._caps)
         return self._store.purse(at=self._clock.now(), requester=self._settings.user, caps=self._caps)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,16 @@ def chain(previous: str, seq: int, at: float, kind: str, body: str) -> str:
     return hashlib.sha256(f"{previous}\n{seq}\n{at!r}\n{kind}\n{body}".encode()).hexdigest()
 
 
+def _shared(path: Path) -> None:
+    """Where the folder was opened to a group, the group may answer: a new database is its to write as well.
+
+    SQLite gives the files beside it the same mode, and would make it the owner's alone to write.
+    """
+    if path.parent.stat().st_mode & stat.S_IWGRP and not path.exists():
+        path.touch()
+        path.chmod(0o660)
+
+
 class Store:
     """The embedded store. Every method is one short transaction."""
 
@@ -73,6 +84,7 @@ class Store:
         """Open or create. Broken when the file is not ours, not writable, or from a newer version."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _shared(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -260,3 +261,14 @@ def test_on_a_full_disk_nothing_is_half_written(store: Store) -> None:
     assert store.row("r").reserved == 0
     say(store, epoch, THREE[1:])
     assert len(store.lines("r")) == 3
+
+
+@pytest.mark.parametrize(("folder", "others"), [(0o770, True), (0o2770, True), (0o700, False)])
+def test_a_home_that_is_shared_with_a_group_is_the_groups_to_answer_in(
+    folder: int, others: bool, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(folder)
+    Store(home / "goalkeeper.db").close()
+    assert bool((home / "goalkeeper.db").stat().st_mode & stat.S_IWGRP) is others
