@@ -98,10 +98,6 @@ class Dispatcher:
         self._approved = approved
         self._now = now
 
-    @property
-    def backend_name(self) -> str:
-        return self._backend.name
-
     def start(self, call: Call) -> Outcome:
         """Perform the call. Refused when the journal does not hold a verdict for exactly these arguments."""
         tool = self._admit(call)

@@ -65,7 +65,7 @@ class Mutant(Quick):
         return super().append(run, **self.wrong(run, more))
 
     def wrong(self, run: str, more: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+        return more
 
 
 class NoCaps(Mutant):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from agent.brain.rules.grammar.calendar import due
 from agent.brain.rules.grammar.measures import polarity
 from agent.brain.rules.grammar.reading import Reading
 from agent.contract import Remark
 from tools.language import tr
-
-_OWN_WORDS: Final = ("in", "within", "run", "take", "takes", "taking", "limit", "got", "done")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,6 @@ from agent.contract import Refusal
 from tools.language import tr
 
 _OURS: Final = ("metric", "task", "family", "noun", "replicas", "strategy", "label", "bundled", "hub", "gpu", "search")
-_FORBIDDEN: Final = ("touch", "order")
 
 
 def refusal(reading: Reading) -> Refusal | None:
