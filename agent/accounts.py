@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from agent import pricing
 from agent.contract import Contract
-from agent.ownership import target
+from agent.judged import pricing
+from agent.judged.ownership import target
 from agent.record.ledger import LARGEST, Cap, Entry, Resource, Source
 from agent.state import CallState, Ended, Overran, Run, Settled
 from policies.limits import Limits

@@ -6,12 +6,15 @@ performed. It returns when a decision is due or when there is nothing to do but 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent import accounts, act, asking, diagnose, guard, inbox
-from agent.approvals import beforehand
-from agent.audience import Today
+from agent import accounts, act, diagnose, guard, inbox, operated, symptoms
+from agent.approving import asking
+from agent.approving.approvals import beforehand
+from agent.approving.audience import Today
 from agent.book import Book
+from agent.brain.protocol import Brain
 from agent.clock import Clock
 from agent.decide import TAKES_BACK, Continue, decide, wound_down
 from agent.diagnose import WORDS
@@ -20,10 +23,9 @@ from agent.guard import Approved
 from agent.observe import Observation, observe
 from agent.plan import Step
 from agent.record.ledger import Purse
-from agent.record.store import Store
+from agent.record.store import Message, Store
 from agent.state import Decided, Diagnosed, Ended, Intent, Rejudged
 from policies.engine import Policies
-from tools.deploy import Inspected
 from tools.dispatch import Dispatcher
 from tools.language import tr
 from tools.monitor import Reading
@@ -48,6 +50,9 @@ class World:
     dispatcher: Dispatcher
     policies: Policies
     clock: Clock
+    brain: Brain
+    amend: Callable[[Message], tuple[Record, ...]] = lambda _: ()
+    """The lines that a change of the contract, left by its requester, comes to."""
 
     def purse(self) -> Purse:
         """What the accounts outside the run allow now."""
@@ -64,7 +69,7 @@ def advance(world: World) -> Decided | Wait:
     _adopt(world)
     again = 0
     while True:
-        inbox.take_in(world.store.messages(book.run.id), book, world.today())
+        _take_in(world)
         if wound_down(book.run) is not None:
             act.stop(accounts.ending(book.run.live_calls()), world.dispatcher)
         finished = _collect(world)
@@ -82,6 +87,17 @@ def advance(world: World) -> Decided | Wait:
                 _record(world, ended)
         elif not finished:
             return Wait(for_person=bool(book.run.pending))
+
+
+def _take_in(world: World) -> None:
+    """What other processes left: changes of the contract first, since what is asked may be another question then."""
+    messages = world.store.messages(world.book.run.id)
+    for message in messages:
+        if message.kind == "amend":
+            world.book.fold_in(message.id)
+            for record in world.amend(message):
+                world.book.add(record)
+    inbox.take_in([m for m in messages if m.kind != "amend"], world.book, world.today())
 
 
 def _adopt(world: World) -> None:
@@ -180,9 +196,17 @@ def _record(world: World, ended: Ended) -> None:
     if ended.phase == "failed" and ended.cause is not None:
         part = step.part if step is not None else None
         kept = state.ended or ended  # as it was written down
+        found = symptoms.consider(world.brain, kept, tool=state.call.tool, step=state.call.step, part=part)
+        _asked(world)
         text = f"{tr(WORDS[ended.cause])}{tr(': ')}{kept.message}"
         rests = diagnose.rests_on(kept)
-        book.add(Diagnosed(part=part, step=state.call.step, cause=ended.cause, text=text, lines=rests))
+        book.add(found or Diagnosed(part=part, step=state.call.step, cause=ended.cause, text=text, lines=rests))
+
+
+def _asked(world: World) -> None:
+    """What the brain asked a model meanwhile."""
+    for line in world.brain.consulted():
+        world.book.add(line)
 
 
 def _looks(world: World, seen: Observation) -> int:
@@ -197,8 +221,12 @@ def _looks(world: World, seen: Observation) -> int:
 def _diagnosed(world: World, step: Step, result: Json) -> Diagnosed | None:
     """What a look at an endpoint says of what ails it; None when nothing does."""
     run = world.book.run
-    looked = next((r for n in step.needs if (r := run.result(n)) is not None), None)
-    found = diagnose.examine(Inspected.model_validate(looked or {"state": None}), Reading.model_validate(result))
-    if found.cause is None:
+    state, reading = operated.inspected(step, run), Reading.model_validate(result)
+    if state is None:
         return None
+    found = diagnose.examine(state, reading)
+    if found.cause is None:
+        told = symptoms.consider_service(world.brain, found, state, reading, step=step.id, part=step.part)
+        _asked(world)
+        return told
     return Diagnosed(part=step.part, step=step.id, cause=found.cause, text=found.text)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from agent import judge, live
-from agent.approvals import denied
+from agent import judge, live, remedy
+from agent.approving.approvals import denied
 from agent.contract import Clause, Part
 from agent.diagnose import repeatable
 from agent.judge import Judgement
@@ -19,6 +19,7 @@ from agent.live import latest
 from agent.plan import Step
 from agent.search import can_search_on
 from agent.state import WITHOUT, CallState, Decided, Overran, Run
+from tools.errors import Cause
 from tools.language import tr
 from tools.metrics import metric
 from tools.recipes.records import LOOKS
@@ -69,7 +70,7 @@ def unkept(run: Run) -> list[str]:
         steps = run.plan.of_part(part.name)
         deployed = any(s.tool == "deploy_model" and run.of_step(s.id) is not None for s in steps)
         kept = any(s.tool == "extend_lease" and run.done(s.id) for s in steps)
-        if part.task == "scale" and not all(run.done(s.id) for s in steps):
+        if remedy.meant(part, run).task == "scale" and not all(run.done(s.id) for s in steps):
             deployed = any(s.tool == "scale_endpoint" and run.of_step(s.id) is not None for s in steps)
         # Taking back is tried once: a call that failed for good is not made again, and the lease ends what is left.
         tried = any(s.tool in TAKES_BACK and run.of_step(s.id) for s in steps)
@@ -175,17 +176,23 @@ def _part(part: Part, run: Run) -> Decided | None:
     for look in (live.decide, _holdout, _validation):
         if (decision := look(part, steps, run)) is not None:
             return decision
-    return None
+    return remedy.wanted(part, run)
 
 
 def _stopped(part: Part, run: Run) -> bool:
     return any(d.part == part.name and d.change in ("stop", "roll_back") for d in run.decisions)
 
 
+def _cause(step: Step, state: CallState, run: Run) -> Cause | None:
+    """As it was diagnosed last: the rules' own word, or a model's where they had none."""
+    said = [d.cause for d in run.diagnoses if d.step == step.id]
+    return said[-1] if said else state.ended.cause if state.ended is not None else None
+
+
 def _after_failure(part: Part, step: Step, state: CallState, run: Run) -> Decided | None:
     ended = state.ended
     assert ended is not None
-    if repeatable(ended.cause) and state.call.attempt < 2 and not step.tool.startswith("evaluate"):
+    if repeatable(_cause(step, state, run)) and state.call.attempt < 2 and not step.tool.startswith("evaluate"):
         return Decided(action="revise", part=part.name, change=f"retry:{step.id}", why=f"{step.id}: {ended.message}")
     why = tr("{step} failed ({cause}): {message}", step=step.id, cause=ended.cause, message=ended.message)
     siblings = [s for s in run.plan.of_part(part.name) if s.tool == step.tool == "tune_model" and s.id != step.id]

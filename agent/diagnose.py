@@ -25,6 +25,10 @@ def repeatable(cause: Cause | None) -> bool:
     return cause in _MAY_PASS
 
 
+OPEN: frozenset[Cause] = frozenset({"unknown", "user_code_error"})
+"""Causes that say little more than that something failed; every other is a tool's own word."""
+
+
 WORDS: dict[Cause, str] = {
     "out_of_memory_host": "the job needed more memory than there is",
     "out_of_memory_device": "the model did not fit the device's memory",

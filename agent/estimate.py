@@ -1,13 +1,23 @@
 """What a step will take: seconds by rule of thumb, money by the price of where it runs.
 
 The rules of thumb are for one processor core of a laptop and are meant to hold within a factor of a
-few; the hard limit on every step, not the estimate, bounds what can be spent.
+few; the hard limit on every step, not the estimate, bounds what can be spent. Where comparable work is
+known, `agent.memory` corrects the rules by what that took.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import assert_never, get_args
+
+from agent.contract import Part
+from agent.learning import main_table, task_of
+from agent.past import MOST, Sized, Work
 from agent.plan import Estimate, Range
 from agent.survey import Survey
+from tools.recipes.records import Family
 
 START_S = 1.5
 """Start of a job's process with its libraries."""
@@ -32,6 +42,8 @@ SECONDS_PER_CELL = {
 SECONDS_PER_ROW = {"text-classification": 1e-3, "image-classification": 3e-3}
 """Per trial and row where a row is a text or an image, whatever the family."""
 PER_TRIAL_S = 0.06
+COMMAND_S = Range(low=1.0, high=600.0)
+"""A user's own program."""
 UNKNOWN_ROWS, UNKNOWN_COLUMNS = 10_000, 20
 SPREAD = 4.0
 """High over low of a computed duration."""
@@ -48,17 +60,54 @@ def size(survey: Survey, uri: str | None) -> tuple[int, int]:
     return max(1, facts.profile.rows), max(1, len(facts.profile.columns))
 
 
-def prepare_s(rows: int, columns: int) -> Range:
-    return _around(START_S + rows * columns / 2e6)
+def known_size(survey: Survey, part: Part) -> bool:
+    """Whether the size of the part's data is known rather than guessed."""
+    facts = survey.data.get(_main(part) or "")
+    return facts is not None and facts.profile is not None
 
 
-def tune_s(family: str, trials: int, rows: int, columns: int, *, task: str = "classification") -> Range:
-    each = SECONDS_PER_CELL.get(family, 4e-5) * columns + SECONDS_PER_ROW.get(task, 0.0)
-    return _around(START_S + 1.0 + trials * (PER_TRIAL_S + each * rows))
+def _main(part: Part) -> str | None:
+    main = main_table(part)
+    return None if main is None else main.uri
 
 
-def evaluate_s(rows: int, columns: int) -> Range:
-    return _around(START_S + 1.0 + rows * columns / 1e6)
+def work(
+    survey: Survey, part: Part, tool: Sized, *, family: str | None = None, trials: int = 0, command: Sequence[str] = ()
+) -> Work:
+    """What a tool is to do for a part, as far as its time depends on it."""
+    rows, columns = size(survey, _main(part))
+    return Work(
+        tool=tool,
+        task=task_of(part, survey),
+        family=next((known for known in get_args(Family) if known == family), None),
+        rows=min(rows, MOST),
+        columns=min(columns, MOST),
+        trials=min(trials, MOST),
+        program=hashlib.sha256(json.dumps(list(command)).encode()).hexdigest() if command else "",
+        place=survey.place,
+    )
+
+
+def seconds(work: Work) -> Range:
+    """How long it takes, by rule of thumb alone. Nobody can tell of a user's own program."""
+    return COMMAND_S if work.tool == "launch_training" else around(typical_s(work))
+
+
+def typical_s(work: Work) -> float:
+    """The middle of what the rule of thumb says."""
+    cells = work.rows * work.columns
+    match work.tool:
+        case "prepare_data":
+            return START_S + cells / 2e6
+        case "tune_model":
+            each = SECONDS_PER_CELL.get(work.family or "", 4e-5) * work.columns + SECONDS_PER_ROW.get(work.task, 0.0)
+            return START_S + 1.0 + work.trials * (PER_TRIAL_S + each * work.rows)
+        case "evaluate_model":
+            return START_S + 1.0 + cells / 1e6
+        case "launch_training":
+            return 25.0
+        case _:
+            assert_never(work.tool)
 
 
 def exactly(seconds: float, slack: float = 3.0) -> Range:
@@ -66,8 +115,9 @@ def exactly(seconds: float, slack: float = 3.0) -> Range:
     return Range(low=seconds, high=seconds + slack)
 
 
-def _around(seconds: float) -> Range:
-    return Range(low=round(seconds / SPREAD**0.5, 2), high=round(seconds * SPREAD**0.5, 2))
+def around(seconds: float, spread: float = SPREAD) -> Range:
+    """A span with that high over low whose geometric middle this is."""
+    return Range(low=round(seconds / spread**0.5, 2), high=round(seconds * spread**0.5, 2))
 
 
 def limit_s(seconds: Range, deadline_s: float | None) -> float:

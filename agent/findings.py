@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from agent import judge
+from agent.consulting import notes
 from agent.contract import Part
 from agent.learning import objective, task_of
 from agent.observe import Observation
@@ -46,6 +47,8 @@ def findings(run: Run) -> tuple[str, ...]:
     told = {p.name for p in parts if p.task == "compare"}
     alone = (o for o in run.observations if o.stage == "holdout" and o.to is None and o.part not in told)
     found += [_unasked(o) for o in alone if not _asked(o, run)]
+    found += [tr("{who} changed the goal: {changes}", who=a.who, changes=tr("; ").join(a.changes)) for a in run.amended]
+    found += notes(run.consulted)
     return tuple(dict.fromkeys(found))
 
 

@@ -1,20 +1,20 @@
 """Stage 5, guard: whether exactly this call may be made. Only here is an `Approved` made.
 
-Policies judge the call by facts that `agent.facts` computes; what they hold for a person is approved only where
-an answer of `agent.approvals` reaches exactly this call.
+Policies judge the call by facts that `agent.judged.facts` computes; what they hold for a person is approved only where
+an answer of `agent.approving.approvals` reaches exactly this call.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent import pricing
-from agent.approvals import covered
-from agent.arguments import Ready, ready
-from agent.audience import Today, addressed
+from agent.approving.approvals import covered
+from agent.approving.audience import Today, addressed
 from agent.documents import ApprovalAsked
-from agent.facts import request
-from agent.ownership import foreseen
+from agent.judged import pricing
+from agent.judged.arguments import Ready, ready
+from agent.judged.facts import request
+from agent.judged.ownership import foreseen
 from agent.plan import Plan, Step
 from agent.record.ledger import Purse
 from agent.state import Grant, Run, Verdict

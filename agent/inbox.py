@@ -6,8 +6,8 @@ somebody whom today's limits allow it, in time, and first; whatever else arrives
 
 from __future__ import annotations
 
-from agent.approvals import ended, overtaken, yes_or_no
-from agent.audience import Today, may_say_yes
+from agent.approving.approvals import ended, overtaken, yes_or_no
+from agent.approving.audience import Today, may_say_yes
 from agent.book import Book
 from agent.clock import stamp
 from agent.decide import wound_down

@@ -58,6 +58,8 @@ class Understood(Record):
 
     contract: Contract | None
     refusal: Refusal | None = None
+    open: bool = False
+    """What it leaves open was, or is, to be found out before it is planned."""
 
 
 class Planned(Record):
@@ -193,6 +195,7 @@ class Diagnosed(Record):
     text: str
     lines: tuple[Seen, ...] = ()
     """What it rests on in the evidence of the step's failed call: forms of its lines, with their numbers there."""
+    by: Literal["rules", "llm"] = "rules"
 
 
 class Decided(Record):
@@ -201,10 +204,61 @@ class Decided(Record):
     action: Literal["revise", "finish", "cancel"]
     part: str | None = None
     change: str = ""
-    """For `revise`: `search`, `exhausted`, `extend`, `grow`, `roll_back`, `stop`, `wind_down`, or `retry:STEP`."""
+    """For `revise`: `search`, `exhausted`, `extend`, `grow`, `roll_back`, `stop`, `remedy`, `wind_down`, or
+    `retry:STEP`."""
     why: str
     code: int = 0
     """The exit code that this reason leads to, before the clauses are counted."""
+
+
+Purpose = Literal["understand", "propose", "diagnose", "answer", "check"]
+"""What a model is asked for; `check`: whether it is there."""
+Form = Literal["schema", "tool", "json", "text"]
+"""How a model is made to answer in a record: by a strict schema, as a tool's arguments, in JSON mode, in prose."""
+
+
+class Consulted(Record):
+    """Kind `model`: a language model was asked, or could not be."""
+
+    id: str
+    """`PURPOSE-N`: what its tokens are entered under."""
+    purpose: Purpose
+    model: str
+    prompt: str = ""
+    """`NAME@VERSION`."""
+    outcome: Literal["answered", "invalid", "declined", "failed", "skipped"]
+    why: str = ""
+    """In our words, where it was not answered."""
+    form: Form | None = None
+    requests: int = Field(default=0, ge=0)
+    """Over HTTP."""
+    tokens_in: int = Field(default=0, ge=0)
+    tokens_out: int = Field(default=0, ge=0)
+    usd_micro: int | None = Field(default=0, ge=0)
+    """None: its price is not known, and somebody agreed to that."""
+    seconds: float = 0.0
+    instead: bool = False
+    """The embedded brain did it."""
+
+
+class Known(Record):
+    """Kind `looked`: what a tool that reads said before the work was planned, or why it was not asked."""
+
+    tool: str
+    args: Json
+    result: Json | None = None
+    why: str = ""
+
+
+class Amended(Record):
+    """Kind `amended`: the requester changed the contract of a run that goes on."""
+
+    contract: Contract
+    who: str
+    text: str = ""
+    """What was said."""
+    changes: tuple[str, ...] = ()
+    """Field by field, in words."""
 
 
 class Finished(Record):
@@ -231,5 +285,8 @@ LINES: dict[str, type[Record]] = {
     "answer": Answer,
     "ignored": Ignored,
     "rejudged": Rejudged,
+    "model": Consulted,
+    "amended": Amended,
+    "looked": Known,
     "finish": Finished,
 }

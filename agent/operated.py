@@ -8,6 +8,7 @@ from agent import diagnose
 from agent.clock import stamp
 from agent.contract import Part
 from agent.observe import AGREEMENT, Observation
+from agent.plan import Step
 from agent.state import CallState, Run
 from tools.deploy import Inspected
 from tools.language import tr
@@ -84,7 +85,7 @@ def _looked_at(part: Part, run: Run) -> Iterator[str]:
         return
     for call in _calls(part, run, "read_traffic"):
         step = next(s for p in reversed(run.plans) for s in p.plan.steps if s.id == call.call.step)
-        looked = next((Inspected.model_validate(r) for n in step.needs if (r := run.result(n)) is not None), None)
+        looked = inspected(step, run)
         if looked is None or call.ended is None or call.ended.result is None:
             continue
         seen = Reading.model_validate(call.ended.result)
@@ -93,6 +94,13 @@ def _looked_at(part: Part, run: Run) -> Iterator[str]:
         yield f"{cause}{ails.text}" + (tr("; what could be done: {remedy}", remedy=ails.remedy) if ails.remedy else "")
         if looked.state is not None:
             yield from _facts(looked.state, seen)
+
+
+def inspected(step: Step, run: Run) -> Inspected | None:
+    """The look at an endpoint that a step waits for; None where it waits for none."""
+    calls = (run.of_step(name) for name in step.needs)
+    looks = (c for c in calls if c is not None and c.call.tool == "inspect_endpoint" and c.phase == "done")
+    return next((Inspected.model_validate(c.ended.result) for c in looks if c.ended and c.ended.result), None)
 
 
 def _facts(state: EndpointState, seen: Reading) -> Iterator[str]:

@@ -5,29 +5,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from agent import formulas, guard, running, validate
-from agent.asking import questions
-from agent.audience import Today
-from agent.brain.protocol import Brain, Context, Terms
+from agent import formulas, guard, reads, remedy, running, validate
+from agent.approving.asking import questions
+from agent.approving.audience import Today
+from agent.brain.protocol import Brain, Context, Open, Terms
+from agent.brain.rules.planning.propose import propose as embedded
 from agent.clock import stamp
-from agent.contract import Clause, Contract, Part, Refusal, Remark
+from agent.consulting import notes
+from agent.contract import Contract, Refusal, Remark
 from agent.documents import ApprovalAsked, Feasibility, FeasibilityVerdict, Pending, PlanDocument
 from agent.errors import Fault, InvalidRequest
 from agent.goal import Goal
-from agent.learning import holdout_clauses, opens_holdout, task_of
+from agent.lines import Consulted, Known
+from agent.memory import concerning
+from agent.past import Past
 from agent.plan import Plan, total
+from agent.proposing import Proposal, proposal
 from agent.record.ledger import Purse
 from agent.state import Planned, Run, Stated, Understood
 from agent.stated import Stated as StatedFields
 from agent.stated import merge
-from agent.survey import BUNDLED, REMOTE, DataFacts, Read, Survey, existing, is_path, source_of, survey
+from agent.survey import BUNDLED, REMOTE, Read, Survey, is_path, source_of, survey
+from agent.unfit import impossible, unfit
 from policies.engine import Policies
 from tools.language import tr
-from tools.metrics import metric
 from tools.record import Record
 
 
@@ -43,6 +47,17 @@ class Request(Record):
     """The requester accepts the plan's envelope beforehand."""
     folder: str = "."
     """Relative paths are resolved against it."""
+    said: tuple[str, ...] = ()
+    """What the requester said before in the same conversation, oldest first."""
+    before: Contract | None = None
+    """The contract that the text corrects."""
+    answer: Contract | Refusal | Open | None = None
+    """What it was understood as when it was shown; None: it is understood anew."""
+
+    def same_words(self, other: Request) -> bool:
+        """Whether it asks for the same, as far as understanding goes."""
+        own, theirs = (r.model_copy(update={"answer": None, "accept": False}) for r in (self, other))
+        return own == theirs
 
 
 class Prospect(Record):
@@ -54,6 +69,19 @@ class Prospect(Record):
     planned: Planned
     questions: tuple[Pending, ...] = ()
     """What people would be asked before it starts."""
+    consulted: tuple[Consulted, ...] = ()
+    """What a model was asked on the way."""
+    looked: tuple[Known, ...] = ()
+    """What was read on the way."""
+    answer: Contract | Refusal | Open | None = None
+    """What the brain said to the goal's text alone."""
+
+    def with_consulted(self, consulted: tuple[Consulted, ...]) -> Prospect:
+        """With what a model was asked, and what the rules did instead said beside the verdict."""
+        feasibility = self.planned.feasibility
+        told = feasibility.model_copy(update={"reasons": (*feasibility.reasons, *notes(consulted))})
+        planned = self.planned.model_copy(update={"feasibility": told})
+        return self.model_copy(update={"planned": planned, "consulted": consulted})
 
     def document(self) -> PlanDocument:
         return PlanDocument(
@@ -82,26 +110,58 @@ class Desk(Record):
     """What the accounts outside a run still allow."""
     budget_usd: float | None
     """The operator's own limit: a goal's budget is never above it."""
+    past: tuple[Past, ...] = ()
+    """What finished work of earlier runs took and came to, newest first."""
 
 
 def prospect(request: Request, *, desk: Desk, brain: Brain, read: Read, policies: Policies) -> Prospect:
     """Understand, look, plan and judge. InvalidRequest when text and fields contradict each other."""
+    answer = request.answer or _understood(request, desk, brain)
+    found = _planned(request, answer, desk=desk, brain=brain, read=read, policies=policies)
+    return found.model_copy(update={"answer": answer})
+
+
+def _understood(request: Request, desk: Desk, brain: Brain) -> Contract | Refusal | Open:
+    context = Context(now=desk.now, utc_offset_s=desk.utc_offset_s, said=request.said, before=request.before)
+    return brain.understand(Goal.of(request.text, source=request.source), context)
+
+
+def _planned(
+    request: Request, answer: Contract | Refusal | Open, *, desk: Desk, brain: Brain, read: Read, policies: Policies
+) -> Prospect:
     goal = Goal.of(request.text, source=request.source)
-    stated = _stated(request, goal, desk, brain.name)
-    answer = brain.understand(goal, Context(now=desk.now, utc_offset_s=desk.utc_offset_s))
+    whole = Goal.of("\n".join((*request.said, request.text)), source=request.source)
+    stated = _stated(request, whole, desk, brain.name)
     if isinstance(answer, Refusal):
         return _without_plan(stated, Understood(contract=None, refusal=answer), "refused", (answer.reason,))
-    contract = _bounded(_formulated(_with_fields(answer, request), request), desk)
-    understood = Understood(contract=contract)
+    told = answer.contract if isinstance(answer, Open) else answer
+    contract = _bounded(_formulated(_with_fields(told, request), request), desk)
+    understood = Understood(contract=contract, open=isinstance(answer, Open))
     if contract.questions:
         asked = tuple(f"{q.field}{tr(': ')}{q.text}" for q in contract.questions)
         return _without_plan(stated, understood, "needs_input", asked)
-    if bad := (*impossible(contract), *brain.unsupported(contract)):
+    said = remedy.as_if_said(contract) if understood.open else contract
+    if bad := (*impossible(contract), *brain.unsupported(said)):
         return _without_plan(stated, understood, "infeasible", bad)
     seen = survey(contract, read=read, folder=Path(stated.folder), at=desk.now)
+    seen = seen.model_copy(update={"past": concerning(desk.past, contract, seen)})
     terms = Terms(load_rps=desk.load_rps, lease_s=desk.lease_s, owner=desk.owner, folder=stated.folder)
-    copies = deepcopy((contract, seen))  # a brain works on what it is given, and never on what it is judged by
-    return _judged(stated, understood, seen, lambda: brain.propose(*copies, terms), policies=policies, desk=desk)
+
+    def propose(run: Run) -> Proposal:
+        return proposal(
+            brain,
+            contract=contract,
+            survey=seen,
+            terms=terms,
+            goal=goal.text,
+            open_=understood.open,
+            read=read,
+            allowed=lambda call: reads.objection(call, run, policies, desk.purse),
+            validate=lambda plan: validate.faults(plan, contract),
+            fallback=lambda: embedded(contract, seen, terms),
+        )
+
+    return _judged(stated, understood, seen, propose, policies=policies, desk=desk)
 
 
 def ordered(
@@ -110,7 +170,13 @@ def ordered(
     """A prospect whose contract and plan are given: an order that needs no understanding."""
     request = Request(text=text, source=f"cli:{desk.owner}", accept=accept)
     stated = _stated(request, Goal.of(text, source=request.source), desk, "none")
-    return _judged(stated, Understood(contract=contract), seen, lambda: plan, policies=policies, desk=desk)
+
+    def propose(run: Run) -> Proposal:
+        del run
+        faults = validate.faults(plan, contract)
+        return Proposal(plan=None if faults else plan, faults=faults)
+
+    return _judged(stated, Understood(contract=contract), seen, propose, policies=policies, desk=desk)
 
 
 def _stated(request: Request, goal: Goal, desk: Desk, brain: str) -> Stated:
@@ -177,7 +243,7 @@ def _judged(
     stated: Stated,
     understood: Understood,
     seen: Survey,
-    propose: Callable[[], Plan],
+    propose: Callable[[Run], Proposal],
     *,
     policies: Policies,
     desk: Desk,
@@ -186,26 +252,33 @@ def _judged(
     assert contract is not None
     if unsaid := tuple(q for p in contract.parts for q in running.questions(p, seen, owner=stated.owner)):
         return _without_plan(stated, understood, "needs_input", unsaid).model_copy(update={"survey": seen})
-    unfit = (*_unusable(seen.data), *_mismatched(contract, seen), *_unplaced(contract, seen, stated.backend))
-    read, faults = validate.proposed(propose)
-    bad = (*unfit, *(faults if read is None else validate.faults(read, contract)))
-    if bad or read is None:
-        return _without_plan(stated, understood, "infeasible", bad).model_copy(update={"survey": seen})
-    plan = read.model_copy(update={"version": 1})
+    bad = unfit(contract, seen, stated.backend)
+    run = Run(
+        id="", stated=stated, contract=contract, survey=seen, started=desk.now, last=desk.now, opened=understood.open
+    )
+    made = Proposal(plan=None) if bad else propose(run)
+    if made.plan is None:
+        return _without_plan(stated, understood, "infeasible", (*bad, *made.faults)).model_copy(
+            update={"survey": seen, "looked": made.known}
+        )
+    plan = made.plan.model_copy(update={"version": 1})
     if theirs := tuple(r for p in contract.parts for r in running.foreign(p, seen, owner=stated.owner)):
         return _without_plan(stated, understood, "refused", theirs).model_copy(update={"survey": seen})
-    run = Run(id="", stated=stated, contract=contract, survey=seen, started=desk.now, last=desk.now)
     run.plans.append(Planned(plan=plan, approvals=(), feasibility=Feasibility(verdict="feasible")))
     approvals, refused = guard.preview(plan, run, policies, purse=desk.purse)
     unknown = unknowns(contract, seen)
     remarks = running.remarks(contract, seen, load_rps=desk.load_rps)
     verdict = _refusal(refused) if refused else "unknown" if unknown else "feasible"
     said = tuple(f"{r.step}{tr(': ')}{r.reason}" for r in refused)
-    feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": (*said, *unknown, *remarks)})
+    instead = (made.why,) if made.why else ()
+    reasons = (*said, *unknown, *remarks, *instead)
+    feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": reasons})
     planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility, policies_digest=policies.digest)
     run.plans[-1] = planned
     asked = () if refused else questions(Today(run=run, policies=policies, now=desk.now))
-    return Prospect(stated=stated, understood=understood, survey=seen, planned=planned, questions=asked)
+    return Prospect(
+        stated=stated, understood=understood, survey=seen, planned=planned, questions=asked, looked=made.known
+    )
 
 
 def _refusal(refused: tuple[ApprovalAsked, ...]) -> FeasibilityVerdict:
@@ -225,79 +298,6 @@ def unknowns(contract: Contract, seen: Survey) -> tuple[str, ...]:
     )
     prices = () if seen.usd_micro_per_hour is not None else (tr("the price of where it would run is not known"),)
     return (*data, *models, *absent, *prices, *running.once(contract))
-
-
-def _unplaced(contract: Contract, seen: Survey, backend: str) -> Iterator[str]:
-    """What the goal takes for granted of this place and is not so."""
-    place = contract.placement
-    if place.backend not in (None, backend):
-        yield tr(
-            "the goal asks for {wanted} and this is {backend}: choose it with --backend where there is one",
-            wanted=place.backend,
-            backend=backend,
-        )
-    elif place.gpu is not None and not any(o.gpu == place.gpu for o in seen.offers) and not _only_asks(contract):
-        yield tr("nothing that is offered here has a {gpu}", gpu=place.gpu)
-    for part in contract.parts:
-        yield from running.unfit(part, seen)
-
-
-def _mismatched(contract: Contract, seen: Survey) -> Iterator[str]:
-    """Models and data that turn out to be of another task than the goal's metrics, or than each other."""
-    for part in contract.parts:
-        if not opens_holdout(part):
-            continue
-        task = task_of(part, seen)
-        for name in existing(part, seen.endpoints):
-            if seen.tasks.get(name, task) != task:
-                own = tr(seen.tasks[name])
-                yield tr("{name} is a model for {own}, not for {task}", name=name, own=own, task=tr(task))
-        wanted = [c.metric for c in holdout_clauses(part)] + ([part.objective.metric] if part.objective else [])
-        for name in dict.fromkeys(wanted):
-            if (known := metric(name)) is not None and task not in known.tasks:
-                yield tr(
-                    "{part}: {name} is not defined for {task}, which is what there is",
-                    part=part.name,
-                    name=name,
-                    task=tr(task),
-                )
-
-
-def _only_asks(contract: Contract) -> bool:
-    """Nothing is to be done: the answer may be that no price is known."""
-    return all(p.task == "estimate" for p in contract.parts)
-
-
-def _unusable(data: Mapping[str, DataFacts]) -> tuple[str, ...]:
-    """Faults of data that could be read."""
-    return tuple(f"{d.uri}: {fault}" for d in data.values() if d.profile is not None for fault in d.profile.faults)
-
-
-def impossible(contract: Contract) -> tuple[str, ...]:
-    """Clauses that nothing can meet, because of what the metric is."""
-    return tuple(r for p in contract.parts for c in p.clauses if (r := _impossible(c, p)))
-
-
-def _impossible(clause: Clause, part: Part) -> str:
-    known = metric(clause.metric)
-    if known is None or not isinstance(clause.value, int | float):
-        return ""
-    value, op = clause.value, clause.op
-    above = known.high is not None and (value > known.high or (op == ">" and value == known.high))
-    under = known.low is not None and (value < known.low or (op == "<" and value == known.low))
-    if not (above and op in (">=", ">", "==")) and not (under and op in ("<=", "<", "==")):
-        return ""
-    low = "-inf" if known.low is None else f"{known.low:g}"
-    high = "inf" if known.high is None else f"{known.high:g}"
-    return tr(
-        "{part}: {metric} {op} {value:g} is impossible: it lies between {low} and {high}",
-        part=part.name,
-        metric=clause.metric,
-        op=clause.op,
-        value=value,
-        low=low,
-        high=high,
-    )
 
 
 def unreadable(found: Prospect) -> tuple[Fault, ...]:

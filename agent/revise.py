@@ -2,75 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from copy import deepcopy
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from agent import guard, validate
+from agent import guard, reads, validate
 from agent.brain.protocol import Brain, Change, Terms
 from agent.brain.rules.planning.propose import propose
 from agent.decide import unkept
 from agent.documents import Feasibility
 from agent.plan import Plan
+from agent.proposing import Proposal, proposal
 from agent.record.ledger import Purse
-from agent.state import RETRY, WITHOUT, Decided, Planned, Run
+from agent.remedy import REMEDY, diagnosed
+from agent.state import RETRY, WITHOUT, Decided, Known, Planned, Run
+from agent.survey import Read
 from policies.engine import Policies
 from tools.language import tr
 
 _SAME_PLAN = ("exhausted",)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Revised:
+    """The plan's next version, and what was read for it."""
+
+    planned: Planned
+    looked: tuple[Known, ...] = ()
+
+
 def revise(
-    run: Run, decision: Decided, *, brain: Brain, policies: Policies, purse: Purse, terms: Terms
-) -> Planned | None:
+    run: Run, decision: Decided, *, brain: Brain, policies: Policies, purse: Purse, terms: Terms, read: Read
+) -> Revised | None:
     """The next version of the plan. One that is none is not taken: the embedded brain's is made in its place."""
     changes = _changes(run, decision)
     if not changes:
         return None
+    made = _proposed(run, changes, brain, policies, purse, terms, read)
+    contract, plan, faults = run.contract, made.plan, made.faults
+    assert contract is not None
+    if plan is None:
+        plan = _nothing_more(run)
+    elif plan.steps == run.plan.steps:
+        return None
+    plan = plan.model_copy(update={"version": run.plan.version + 1, "why": decision.why})
+    if decision.change in ("search", "extend", "grow", REMEDY):
+        faults = validate.faults(plan, contract)
+    feasibility = Feasibility(
+        verdict="infeasible" if faults else "feasible", reasons=faults or ((made.why,) if made.why else ())
+    )
+    draft = replace(run, plans=[*run.plans, Planned(plan=plan, approvals=(), feasibility=feasibility)])
+    approvals, _ = guard.preview(plan, draft, policies, purse=purse)
+    planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility, policies_digest=policies.digest)
+    return Revised(planned=planned, looked=made.known)
+
+
+def _proposed(
+    run: Run, changes: tuple[Change, ...], brain: Brain, policies: Policies, purse: Purse, terms: Terms, read: Read
+) -> Proposal:
+    """The brain's version, else the embedded one's: a run must always be able to wind down."""
     contract, survey = run.contract, run.survey
     assert contract is not None
     assert survey is not None
     started = frozenset(run.by_step)
     results = {step: result for step in started if (result := run.result(step)) is not None}
-
-    def asked(propose: Callable[..., Plan]) -> Plan:
-        given = deepcopy((contract, survey))  # a brain works on copies: what it is judged by stays as it was
-        before, came_to = deepcopy((run.plan, results))
-        return propose(*given, terms, before=before, started=started, results=came_to, changes=changes)
-
-    plan, faults = _taken(lambda: asked(brain.propose), run)
-    if faults:  # a run must always be able to wind down: the embedded brain's version is made instead
-        plan, faults = _taken(lambda: asked(propose), run)
-    if faults:
-        plan, faults = _nothing_more(run), faults
-    elif plan.steps == run.plan.steps:
-        return None
-    plan = plan.model_copy(update={"why": decision.why})
-    if decision.change in ("search", "extend", "grow"):
-        faults = validate.faults(plan, contract)
-    feasibility = Feasibility(verdict="infeasible" if faults else "feasible", reasons=faults)
-    draft = replace(run, plans=[*run.plans, Planned(plan=plan, approvals=(), feasibility=feasibility)])
-    approvals, _ = guard.preview(plan, draft, policies, purse=purse)
-    return Planned(plan=plan, approvals=approvals, feasibility=feasibility, policies_digest=policies.digest)
+    return proposal(
+        brain,
+        contract=contract,
+        survey=survey,
+        terms=terms,
+        goal=run.stated.goal.text if run.stated is not None else "",
+        open_=run.opened,
+        read=read,
+        allowed=lambda call: reads.objection(call, run, policies, purse),
+        validate=lambda plan: (*validate.unsound(plan, contract), *_retold(plan, run)),
+        fallback=lambda: propose(
+            contract, survey, terms, before=run.plan, started=started, results=results, changes=changes
+        ),
+        before=run.plan,
+        started=started,
+        results=results,
+        changes=changes,
+    )
 
 
 def _nothing_more(run: Run) -> Plan:
     """What has been started, and no step after it."""
     begun = tuple(s for s in run.plan.steps if s.id in run.by_step)
     return run.plan.model_copy(update={"version": run.plan.version + 1, "steps": begun})
-
-
-def _taken(make: Callable[[], Plan], run: Run) -> tuple[Plan, tuple[str, ...]]:
-    """The proposal as the next version, or the plan as it is and why it was not taken.
-
-    What has been started is history: a version that tells it otherwise would change what was approved and measured.
-    """
-    assert run.contract is not None
-    plan, faults = validate.proposed(make)
-    if plan is not None:
-        plan = plan.model_copy(update={"version": run.plan.version + 1})
-        faults = (*validate.unsound(plan, run.contract), *_retold(plan, run))
-    return (run.plan, faults) if plan is None or faults else (plan, ())
 
 
 def _retold(plan: Plan, run: Run) -> Iterator[str]:
@@ -90,4 +108,8 @@ def _changes(run: Run, decision: Decided) -> tuple[Change, ...]:
     if decision.change.startswith(WITHOUT):
         step = decision.change.removeprefix(WITHOUT)
         return (Change(part=decision.part or "", what="without", step=step),)
+    if decision.change == REMEDY:
+        parts = run.contract.parts if run.contract is not None else ()
+        found = [diagnosed(p, run) for p in parts if p.name == decision.part]
+        return tuple(Change(part=decision.part or "", what="remedy", cause=d.cause) for d in found if d is not None)
     return (Change.model_validate({"part": decision.part or "", "what": decision.change}),)

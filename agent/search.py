@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.contract import Part
-from agent.learning import by_command, labelled, named_families, task_of
+from agent.learning import by_command, labelled, main_table, named_families, task_of
 from agent.survey import Survey
+from agent.worked import worked
 from tools.recipes.records import Task
 
 LEVELS = 3
@@ -38,7 +39,8 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 """Family → the tasks our recipes can train it for."""
 POINTWISE = tuple(f for f, tasks in FAMILIES.items() if {"classification", "recommendation"} <= set(tasks))
 """Classifiers that rank items by the probability of the class, one row at a time."""
-LADDER: Mapping[Task, tuple[tuple[str, ...], ...]] = {
+Rungs = tuple[tuple[str, ...], ...]
+LADDER: Mapping[Task, Rungs] = {
     "classification": (("logistic_regression", "gradient_boosting"), ("random_forest",)),
     "regression": (("ridge", "gradient_boosting"), ("random_forest",)),
     "text-classification": (("logistic_regression", "naive_bayes"), ("svm",)),
@@ -57,10 +59,24 @@ def families(part: Part, level: int, seen: Survey | None = None) -> tuple[str, .
     if named := named_families(part):
         return named
     task = task_of(part, seen)
-    rungs = RANKED if task == "recommendation" and labelled(part) else LADDER[task]
+    rungs = _learnt(RANKED if task == "recommendation" and labelled(part) else LADDER[task], part, seen)
     if part.search is not None and part.search.trials is not None:
         return rungs[0][:1] if part.search.trials == 1 else rungs[0]
     return rungs[level] if level < len(rungs) else tuple(reversed(rungs[0]))
+
+
+def _learnt(rungs: Rungs, part: Part, seen: Survey | None) -> Rungs:
+    """The rung first that holds what was the best of everything in earlier searches of this kind, where that met what
+    was wanted. Every rung is still there."""
+    main = main_table(part)
+    facts = seen.data.get(main.uri) if seen is not None and main is not None else None
+    if seen is None or facts is None or facts.profile is None:
+        return rungs
+    size = {"rows": facts.profile.rows, "columns": len(facts.profile.columns)}
+    best = next(iter(worked(seen.past, task=task_of(part, seen), **size)), None)
+    if best is None or best.better < 1.0 or not best.met:
+        return rungs
+    return tuple(sorted(rungs, key=lambda rung: best.family not in rung))
 
 
 def trials(part: Part, level: int, seen: Survey | None = None) -> int:

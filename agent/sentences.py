@@ -10,13 +10,16 @@ from agent.documents import Pending
 from agent.observe import Observation
 from agent.record.ledger import Crossing
 from agent.state import (
+    Amended,
     Answer,
+    Consulted,
     Decided,
     Diagnosed,
     Ended,
     Finished,
     Ignored,
     Intent,
+    Known,
     Overran,
     Planned,
     Rejudged,
@@ -257,3 +260,31 @@ def _(record: Finished) -> str:
         code=record.report.exit_code,
         verdicts=verdicts or record.report.reason,
     )
+
+
+@sentence.register
+def _(record: Consulted) -> str:
+    tokens = record.tokens_in + record.tokens_out
+    cost = tr("price not known") if record.usd_micro is None else f"${record.usd_micro / 1e6:.6g}"
+    said = {
+        "answered": tr("the model {model} answered", model=record.model),
+        "invalid": tr("the model {model} gave no usable answer", model=record.model),
+        "declined": tr("the model {model} declined", model=record.model),
+        "failed": tr("the model {model} did not answer", model=record.model),
+        "skipped": tr("the model {model} was not asked", model=record.model),
+    }[record.outcome]
+    did = tr("{said} ({purpose}, {tokens} tokens, {cost})", said=said, purpose=record.purpose, tokens=tokens, cost=cost)
+    why = f"{tr(': ')}{record.why}" if record.why else ""
+    return f"{did}{why}{tr('; the rules did it instead') if record.instead else ''}"
+
+
+@sentence.register
+def _(record: Amended) -> str:
+    return tr("{who} changed the goal: {changes}", who=record.who, changes=tr("; ").join(record.changes) or record.text)
+
+
+@sentence.register
+def _(record: Known) -> str:
+    if record.why:
+        return tr("{tool} was not asked: {why}", tool=record.tool, why=record.why)
+    return tr("{tool} was asked before planning", tool=record.tool)

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Thread
+from typing import TYPE_CHECKING
 
-from agent import accounts, act, markdown, orders
+from agent import accounts, act, markdown
 from agent.advance import World
 from agent.answering import elsewhere
-from agent.approvals import overtaken, yes_or_no
+from agent.approving.approvals import overtaken, yes_or_no
 from agent.book import Book
-from agent.brain.protocol import Terms
-from agent.brain.rules.planning.propose import propose
+from agent.brain.protocol import Brain
 from agent.clock import Clock, FixedClock, WallClock, stamp
-from agent.contract import Contract
+from agent.conversing import Conversing
 from agent.decide import wound_down
 from agent.documents import (
     Pending,
-    PlanDocument,
     RunDocument,
     RunReport,
     RunView,
@@ -29,21 +25,22 @@ from agent.documents import (
     Swept,
 )
 from agent.errors import Fault, InvalidRequest
-from agent.owned import owned
+from agent.memory import outcomes
 from agent.pages import page
-from agent.plan import Plan
-from agent.prospect import Desk, Prospect, Request, ordered, prospect, unreadable
-from agent.record.ledger import Cap, Purse, allowed
+from agent.prospect import Request
 from agent.revise import revise
-from agent.runs import Runs, document, in_force, said_as
+from agent.runs import document, in_force, said_as
 from agent.screen import Screen
 from agent.settings import Settings
 from agent.state import Decided, Finished, Run
-from agent.survey import Survey, survey
 from agent.wording import outside
+from policies.limits import Limits
 from tools.dispatch import Dispatcher, Place, clock_of, open_backend, sweep_place
-from tools.language import language_of, speaking, tr
+from tools.language import tr
 from tools.sweep import Whose
+
+if TYPE_CHECKING:
+    from agent.brain.llm.client.asking import Progress
 
 __all__ = ["Request", "Session"]
 
@@ -57,115 +54,27 @@ Watch = Callable[[RunView], None]
 Ask = Callable[[Pending], bool | None]
 
 
-class Session(Runs):
+class Session(Conversing):
     """Goals and runs of one home, for one person, on one backend."""
 
     @classmethod
-    def open(cls, settings: Settings) -> Session:
-        """A session on what the settings name. Nothing is created before something is started."""
-        from agent.brain.rules.brain import Rules
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        consent: Callable[[str], bool] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Session:
+        """A session on what the settings name. Nothing is created before something is started.
 
+        `consent`: asks whoever is there whether a model without a known price may be asked. `progress`: hears of its
+        answers while they come.
+        """
+        policies = in_force(settings.policies)
+        brain = _brain(settings, policies.limits, consent, progress)
         backend = open_backend(_place(settings))
         clock: Clock = FixedClock(settings.now) if settings.now is not None else WallClock()
-        return cls(
-            settings=settings,
-            backend=backend,
-            brain=Rules(),
-            clock=clock_of(backend) or clock,
-            policies=in_force(settings.policies),
-        )
-
-    def plan(self, request: Request) -> PlanDocument:
-        """Contract, plan, approvals and feasibility: no effect. InvalidRequest for contradictions."""
-        return self._prospect(request).document()
-
-    def start(self, request: Request) -> str:
-        """A new run's id. InvalidRequest when data cannot be used; then nothing is left behind."""
-        found = self._prospect(request)
-        if faults := unreadable(found):
-            raise InvalidRequest(*faults)
-        return self._begin(found)
-
-    def stop(self, endpoint: str, *, accept: bool = False) -> str:
-        """A new run that ends an endpoint; its id. InvalidRequest when there is no such endpoint."""
-        order = orders.stop(endpoint, read=self._read, at=self._clock.now())
-        return self._order(f"stop {endpoint}", order, accept)
-
-    def extend(self, endpoint: str, *, for_s: float, accept: bool = False) -> str:
-        """A new run that lets an endpoint live for that long from now on; its id."""
-        order = orders.extend(endpoint, for_s=for_s, owner=self._settings.user, read=self._read, at=self._clock.now())
-        return self._order(f"extend {endpoint} for {for_s:g} s", order, accept)
-
-    def rollback(self, endpoint: str, *, to: str | None = None, accept: bool = False) -> str:
-        """A new run that gives an endpoint back to a version, or to what it was left with before; its id."""
-        where = f" to {to}" if to else ""
-        return self._planned(f"roll back {endpoint}{where}", orders.rollback(endpoint, to=to), accept)
-
-    def scale(self, endpoint: str, *, replicas: int, accept: bool = False) -> str:
-        """A new run that sets the number of an endpoint's servers; its id."""
-        return self._planned(f"scale {endpoint} to {replicas}", orders.scale(endpoint, replicas=replicas), accept)
-
-    def _planned(self, text: str, contract: Contract, accept: bool) -> str:
-        """An order whose steps depend on what runs. InvalidRequest for what cannot be done or is not there."""
-        if why := self._brain.unsupported(contract):
-            raise InvalidRequest(*(Fault(place=text, what=reason) for reason in why))
-        folder = str(Path.cwd())
-        seen = survey(contract, read=self._read, folder=Path(folder), at=self._clock.now())
-        plan = propose(contract, seen, self._terms_in(folder))
-        found = ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, policies=self._policies)
-        if faults := unreadable(found):
-            raise InvalidRequest(*faults)
-        return self._begin(found)
-
-    def _order(self, text: str, order: tuple[Contract, Survey, Plan], accept: bool) -> str:
-        contract, seen, plan = order
-        return self._begin(
-            ordered(text, contract, seen, plan, desk=self._desk(), accept=accept, policies=self._policies)
-        )
-
-    def _begin(self, found: Prospect) -> str:
-        run = self._signing.name()
-        self._store.create(
-            run=run,
-            goal=found.stated.goal.text,
-            started=self._clock.now(),
-            requester=found.stated.owner,
-            standing=sorted(found.survey.endpoints) if found.survey is not None else (),
-            bounds=accounts.bounds(found.understood.contract),
-        )
-        with self._owned(run) as book:
-            for record in (found.stated, found.understood, found.survey, found.planned):
-                if record is not None:
-                    book.add(record)
-            book.commit()
-        return run
-
-    def _prospect(self, request: Request) -> Prospect:
-        """Secrets are taken out before anything is understood: what is planned is what will be journalled."""
-        request = self._settings.redaction.record(request)
-        Thread(target=self._policies.prepare, daemon=True).start()  # while the data are looked at
-        with speaking(language_of(request.text)):
-            return prospect(request, desk=self._desk(), brain=self._brain, read=self._read, policies=self._policies)
-
-    def _purse(self) -> Purse:
-        """What the accounts of this home allow a new run now, also where nothing has run yet."""
-        if not self._begun:
-            return allowed(self._caps)
-        return self._store.purse(at=self._clock.now(), requester=self._settings.user, caps=self._caps)
-
-    def _desk(self) -> Desk:
-        settings = self._settings
-        return Desk(
-            owner=settings.user,
-            backend=settings.backend,
-            runtime=str(settings.runtime),
-            now=self._clock.now(),
-            utc_offset_s=0 if settings.now is not None else time.localtime().tm_gmtoff,
-            load_rps=settings.load_rps,
-            lease_s=settings.endpoint_lease_s,
-            budget_usd=settings.budget_usd,
-            purse=self._purse(),
-        )
+        return cls(settings=settings, backend=backend, brain=brain, clock=clock_of(backend) or clock, policies=policies)
 
     def drive(self, run: str, *, watch: Watch | None = None, ask: Ask | None = None) -> RunDocument:
         """Operate the run until it is decided, or until it waits for a person and none can be asked.
@@ -179,6 +88,7 @@ class Session(Runs):
         from agent.graph import activate  # LangGraph takes a second to import: only who drives pays for it
 
         with self._owned(id_) as book, said_as(book.run):
+            self._brain.draws_on(self._account(id_, planned=True))
             screen = Screen(watch, self._clock, self._settings.redaction, self._burn)
             book.watch = screen.journal
             world = self._world(book)
@@ -226,20 +136,26 @@ class Session(Runs):
             dispatcher=Dispatcher(self._backend, approved=approved, now=self._clock.now),
             policies=self._policies,
             clock=self._clock,
+            brain=self._brain,
+            amend=lambda message: self._amend(book, message, self._terms(book.run)),
         )
 
     def _revise(self, book: Book, decision: Decided) -> None:
         """The plan's next version, when the decision asks for one; both are one commit."""
-        planned = revise(
+        revised = revise(
             book.run,
             decision,
             brain=self._brain,
             policies=self._policies,
             purse=book.purse(),
             terms=self._terms(book.run),
+            read=self._read,
         )
-        if planned is not None:
-            book.add(planned)
+        for line in self._brain.consulted():
+            book.add(line)
+        if revised is not None:
+            for record in (*revised.looked, revised.planned):
+                book.add(record)
         book.commit()
 
     def _finish(self, book: Book, decision: Decided) -> None:
@@ -262,6 +178,8 @@ class Session(Runs):
         book.add(Finished(report=report))
         book.status(report.status)
         book.commit()
+        learnt = [(past.call, past.model_dump(mode="json")) for past in outcomes(run)]
+        self._store.remember(run.id, learnt, at=run.last)
 
     def _publish(self, run: Run, report: RunReport, folder: Path) -> None:
         """The report as people pass it on."""
@@ -366,27 +284,21 @@ class Session(Runs):
             for f in found
         )
 
-    @property
-    def _caps(self) -> tuple[Cap, ...]:
-        return accounts.caps(self._policies.limits)
 
-    def _owned(self, run: str) -> AbstractContextManager[Book]:
-        """The run's journal, owned by this process as long as the block lasts."""
-        return owned(
-            run,
-            store=self._store,
-            clock=self._clock,
-            signing=self._signing,
-            redaction=self._settings.redaction,
-            caps=self._caps,
-        )
+def _brain(
+    settings: Settings,
+    limits: Limits,
+    consent: Callable[[str], bool] | None,
+    progress: Callable[[Progress], None] | None,
+) -> Brain:
+    """What understands here. InvalidRequest when no model is named and one is wanted."""
+    if settings.brain == "rules":
+        from agent.brain.rules.brain import Rules
 
-    def _terms(self, run: Run) -> Terms:
-        return self._terms_in(run.stated.folder if run.stated is not None else ".")
+        return Rules()
+    from agent.brain.llm.brain import Llm  # the client of a model is imported by whoever has one
 
-    def _terms_in(self, folder: str) -> Terms:
-        settings = self._settings
-        return Terms(load_rps=settings.load_rps, lease_s=settings.endpoint_lease_s, owner=settings.user, folder=folder)
+    return Llm.open(settings, limits, consent=consent, progress=progress)
 
 
 def _place(settings: Settings) -> Place:

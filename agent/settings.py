@@ -26,7 +26,8 @@ from tools.redact import Redaction, known_in
 FILE = "goalkeeper.toml"
 PREFIX = "GOALKEEPER_"
 BackendName = Literal["local", "sim"]
-BrainName = Literal["rules"]
+BrainName = Literal["rules", "llm"]
+ModelForm = Literal["auto", "schema", "tool", "json", "text"]
 
 
 class Settings(Record):
@@ -36,6 +37,21 @@ class Settings(Record):
     """Where runs, evidence and models are kept; absolute."""
     backend: BackendName = "local"
     brain: BrainName = "rules"
+    model_url: str | None = None
+    """An OpenAI-compatible endpoint; None: OpenAI's own. Never from a file of the working folder: what is asked goes
+    there, and the key."""
+    model_key: SecretStr | None = None
+    model: str | None = None
+    """What the endpoint calls it."""
+    model_form: ModelForm = "auto"
+    """How it is made to answer in a record; `auto`: the strictest way that the endpoint knows."""
+    model_gap_s: float = 60.0
+    """Longest silence of the endpoint."""
+    model_deadline_s: float = 180.0
+    """Longest that one answer may take, what is repeated included."""
+    model_concurrency: int = 4
+    model_price: tuple[float, float] | None = None
+    """US dollars per million tokens read and written; None: as `limits.yaml` says."""
     budget_usd: float | None = None
     """Most that a goal may spend; a goal's own budget is never raised by it."""
     accept: bool = False
@@ -78,7 +94,11 @@ class Settings(Record):
     @property
     def redaction(self) -> Redaction:
         """What is taken out of everything that leaves: the secrets known here, and whatever looks like one."""
-        own = {"MLFLOW_TRACKING_PASSWORD": self.tracking_password, "MLFLOW_TRACKING_TOKEN": self.tracking_token}
+        own = {
+            "MLFLOW_TRACKING_PASSWORD": self.tracking_password,
+            "MLFLOW_TRACKING_TOKEN": self.tracking_token,
+            "OPENAI_API_KEY": self.model_key,
+        }
         given = {name: secret for name, secret in own.items() if secret is not None} | dict(self.secrets)
         return Redaction({name: secret.get_secret_value() for name, secret in given.items()})
 
@@ -252,6 +272,26 @@ def _text(text: str, _: Path) -> str:
     return text
 
 
+def _address(text: str, _: Path) -> str:
+    """The address of a server, without a slash at its end."""
+    bare = text.strip().rstrip("/")
+    if re.fullmatch(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", bare) is None:
+        raise ValueError(f"{text!r} is not an address: write e.g. http://127.0.0.1:8000/v1")
+    return bare
+
+
+def _prices(text: str, _: Path) -> tuple[float, float]:
+    """`1.25/10`: US dollars per million tokens read and written; one number stands for both."""
+    read, slash, written = text.replace("$", "").partition("/")
+    return _number(read.strip(), Path()), _number((written if slash else read).strip(), Path())
+
+
+def _count(text: str, _: Path) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
+        raise ValueError(f"{text!r} is not a whole number from 1 to 64")
+    return int(text)
+
+
 def _secret(text: str, _: Path) -> SecretStr:
     return SecretStr(text)
 
@@ -269,6 +309,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(field="home", key="home", read=_path, flag=True),
     Option(field="backend", key="backend", read=_choice(*get_args(BackendName)), flag=True),
     Option(field="brain", key="brain", read=_choice(*get_args(BrainName)), flag=True),
+    Option(field="model_url", key="model_url", read=_address, file=False, variable="OPENAI_BASE_URL"),
+    Option(field="model_key", key="model_key", read=_secret, file=False, variable="OPENAI_API_KEY"),
+    Option(field="model", key="model", read=_text),
+    Option(field="model_form", key="model_form", read=_choice(*get_args(ModelForm))),
+    Option(field="model_gap_s", key="model_gap", read=duration),
+    Option(field="model_deadline_s", key="model_deadline", read=duration),
+    Option(field="model_concurrency", key="model_concurrency", read=_count),
+    Option(field="model_price", key="model_price", read=_prices, file=False),
     Option(field="budget_usd", key="budget", read=_money, flag=True),
     Option(field="accept", key="yes", read=_yes, flag=True, file=False),
     Option(field="now", key="now", read=lambda text, _: parse_time(text), file=False),

@@ -16,8 +16,10 @@ from agent.lines import (
     LINES,
     RETRY,
     WITHOUT,
+    Amended,
     Answer,
     Answered,
+    Consulted,
     Decided,
     Diagnosed,
     Ended,
@@ -25,6 +27,7 @@ from agent.lines import (
     Grant,
     Ignored,
     Intent,
+    Known,
     Overran,
     Planned,
     Rejudged,
@@ -36,8 +39,8 @@ from agent.lines import (
 )
 from agent.observe import Observation
 from agent.plan import Plan, Step
+from agent.record.chained import Line
 from agent.record.ledger import Crossing
-from agent.record.store import Line
 from agent.survey import Survey
 from tools.record import Json, Record
 from tools.tool import Call
@@ -46,9 +49,11 @@ __all__ = [
     "LINES",
     "RETRY",
     "WITHOUT",
+    "Amended",
     "Answer",
     "Answered",
     "CallState",
+    "Consulted",
     "Decided",
     "Diagnosed",
     "Ended",
@@ -56,6 +61,7 @@ __all__ = [
     "Grant",
     "Ignored",
     "Intent",
+    "Known",
     "Overran",
     "Planned",
     "Rejudged",
@@ -126,6 +132,11 @@ class Run:
     pending: dict[str, Pending] = field(default_factory=dict)
     """Those that are open."""
     answers: dict[str, Answer] = field(default_factory=dict)
+    opened: bool = False
+    """What the goal leaves open was, or is, to be found out."""
+    consulted: list[Consulted] = field(default_factory=list)
+    looked: list[Known] = field(default_factory=list)
+    amended: list[Amended] = field(default_factory=list)
     rejudged: bool = False
     """The policies have changed since the run was planned."""
     report: RunReport | None = None
@@ -205,7 +216,7 @@ def _goal(run: Run, record: Stated, seq: int, at: float) -> None:
 
 
 def _contract(run: Run, record: Understood, seq: int, at: float) -> None:
-    run.contract, run.refusal = record.contract, record.refusal
+    run.contract, run.refusal, run.opened = record.contract, record.refusal, record.open
 
 
 def _survey(run: Run, record: Survey, seq: int, at: float) -> None:
@@ -285,6 +296,21 @@ def _ignored(run: Run, record: Ignored | Crossing, seq: int, at: float) -> None:
     """It changes nothing."""
 
 
+def _model(run: Run, record: Consulted, seq: int, at: float) -> None:
+    run.consulted.append(record)
+    run.settled_micro += record.usd_micro or 0
+
+
+def _looked(run: Run, record: Known, seq: int, at: float) -> None:
+    run.looked.append(record)
+
+
+def _amended(run: Run, record: Amended, seq: int, at: float) -> None:
+    """What was understood is replaced: judged from now on is what was amended."""
+    run.amended.append(record)
+    run.contract = record.contract
+
+
 def _rejudged(run: Run, record: Rejudged, seq: int, at: float) -> None:
     update = {"approvals": record.approvals, "policies_digest": record.policies_digest}
     run.plans[-1] = run.plans[-1].model_copy(update=update)
@@ -313,6 +339,9 @@ _FOLD: dict[str, Callable[[Run, Any, int, float], None]] = {
     "answer": _answer,
     "ignored": _ignored,
     "rejudged": _rejudged,
+    "model": _model,
+    "looked": _looked,
+    "amended": _amended,
     "finish": _finish,
 }
 

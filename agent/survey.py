@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from agent.contract import Contract, Data, Part
+from agent.past import Past, Place
 from tools.compute import Offers, Resources
 from tools.deploy import Inspected
 from tools.errors import ToolError
@@ -60,6 +61,8 @@ class Survey(Record):
     """The same names → the column that the model says it predicts, where it says so."""
     licences: Mapping[str, tuple[str, ...]] = {}
     """The same names → restricting licences that the model states of itself, where it states any."""
+    past: tuple[Past, ...] = ()
+    """What comparable work of earlier runs took and came to, newest first."""
 
     def meant(self, part: Part) -> tuple[Owned, ...]:
         """What a part that ends things names: the endpoint, job or machine of that name, or all that a run has."""
@@ -72,6 +75,11 @@ class Survey(Record):
         return min(self.offers, key=_preference, default=None)
 
     @property
+    def place(self) -> Place | None:
+        """That, as past work names it; None where nothing is offered, or under a name that could say anything."""
+        return None if (offer := self.offer) is None else Place.of(offer.backend, offer.id, offer.gpu)
+
+    @property
     def usd_micro_per_hour(self) -> int | None:
         """The price of that; None when it is not known, which is never zero."""
         return None if self.offer is None else self.offer.usd_micro_per_hour
@@ -80,6 +88,10 @@ class Survey(Record):
 def _preference(offer: Offer) -> tuple[bool, bool, int, str]:
     price = offer.usd_micro_per_hour
     return (not offer.standing, price is None, price or 0, offer.id)
+
+
+_GOES_BACK = ("rollback", "diagnose")
+"""Tasks that may have to know which version was there before the one that serves."""
 
 
 def survey(contract: Contract, *, read: Read, folder: Path, at: float) -> Survey:
@@ -99,7 +111,7 @@ def survey(contract: Contract, *, read: Read, folder: Path, at: float) -> Survey
         offers=offers,
         endpoints=endpoints,
         models={name: m.key for name, m in found.items()},
-        previous={p.endpoint: _previous(p, endpoints, read) for p in contract.parts if p.task == "rollback"},
+        previous={p.endpoint: _previous(p, endpoints, read) for p in contract.parts if p.task in _GOES_BACK},
         owned=Resources.model_validate(read("list_resources", {})).owned if ends else None,
         tasks={name: m.task for name, m in found.items() if m.task is not None},
         labels={name: m.label for name, m in found.items() if m.label is not None},

@@ -61,7 +61,7 @@ def _step(step: Step, run: Run, progress: Mapping[str, Progress | None]) -> Step
         ended=state.ended_at if state is not None else None,
         expected_s=_expected(step),
         progress=progress.get(state.call.id) if state is not None and phase == "running" else None,
-        summary=_summary(state) if state is not None else "",
+        summary=summary(state) if state is not None else "",
         attempt=state.call.attempt if state is not None else 1,
     )
 
@@ -73,7 +73,7 @@ def _expected(step: Step) -> float | None:
     return (seconds.low + seconds.high) / 2
 
 
-def _summary(state: CallState) -> str:
+def summary(state: CallState) -> str:
     """One line of what came out; numbers are the result's own."""
     if state.phase == "refused":
         return tr("; ").join(state.verdict.reasons)

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "durable": ("evals.bench_durable", "bench_durable", "agent overhead per durable step, beside SQLite and LangGraph"),
     "decisions": ("evals.bench_decisions", "bench_decisions", "what judging a call costs, with few and many policies"),
     "memory": ("evals.bench_memory", "bench_memory", "memory of an agent that waits for a job"),
+    "model": ("evals.bench_model", "bench_model", "what a goal asks of a language model: calls and tokens"),
     "random-labels": ("evals.bench_labels", "bench_random_labels", "how often chance alone meets a clause"),
 }
 """Name → module, function, what it measures."""

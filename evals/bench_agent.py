@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.accounts import caps
 from agent.advance import World, advance
 from agent.book import Book
+from agent.brain.rules.brain import Rules
 from agent.clock import WallClock, stamp
 from agent.contract import Contract, Part
 from agent.documents import Feasibility
@@ -76,6 +77,7 @@ def _world(store: Store, run: str) -> World:
         dispatcher=dispatcher,
         policies=policies,
         clock=clock,
+        brain=Rules(),
     )
 
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from agent.clock import stamp
 from agent.contract import Contract, Data, Part
 from agent.documents import Feasibility
-from agent.facts import request
 from agent.goal import Goal
+from agent.judged.facts import request
 from agent.plan import Estimate, Plan, Step
 from agent.record.ledger import Purse
 from agent.state import Planned, Run, Stated, Understood

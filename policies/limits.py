@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from typing import Annotated, Literal
 
@@ -78,12 +79,25 @@ class Production(Record):
     environments: Names
 
 
+class Price(Record):
+    """What a language model costs, in US dollars per million tokens."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """As its endpoint calls it; `*` stands for any characters."""
+    at: Literal["any", "loopback"]
+    """`loopback`: an endpoint on this machine alone."""
+    read: Dollars
+    written: Dollars
+
+
 class Tokens(Record):
     """Of a language model."""
 
     before_contract: Count
     per_run: Count
     per_month: Count
+    prices: tuple[Price, ...]
+    """The first that fits holds."""
 
 
 class Approvals(Record):
@@ -112,6 +126,12 @@ class Limits(Record):
         if self.money.ask_above_usd > self.money.refuse_above_usd:
             raise ValueError(tr("money.ask_above_usd is above money.refuse_above_usd: nobody would ever be asked"))
         return self
+
+    def price_of(self, model: str, *, loopback: bool) -> tuple[float, float] | None:
+        """US dollars per million tokens of that model, (read, written); None where nobody said."""
+        fitting = (p for p in self.tokens.prices if fnmatchcase(model, p.model) and (loopback or p.at == "any"))
+        found = next(fitting, None)
+        return None if found is None else (found.read, found.written)
 
     def in_hours(self, now: float) -> bool:
         """Whether `now`, in epoch seconds, lies in the hours of change."""

@@ -13,7 +13,7 @@ from agent.audit.heads import Heads
 from agent.audit.journal import Judgement, Line, Remark, judge, tr
 from agent.audit.key import Unsignable, fast, public_key
 from agent.errors import NoSuchRun
-from agent.record.store import Line as Stored
+from agent.record.chained import Line as Stored
 from agent.state import fold
 from tools import language
 from tools.record import Record

@@ -7,14 +7,15 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from agent.audit.journal import key_id
 from agent.audit.key import Unsignable, public_file, public_key, usable
+from agent.doors.check import Check
+from agent.doors.model_check import ModelFacts, bare, configured
 from agent.doors.service import Service
 from agent.errors import GoalkeeperError
 from agent.settings import Settings
@@ -25,15 +26,6 @@ LOCAL = ("polars", "numpy", "scipy", "sklearn", "optuna", "skops", "starlette", 
 """What the programs inside local jobs import."""
 MIN_FREE_GB = 1.0
 _PROBE_S = 10.0
-
-
-class Check(Record):
-    """One thing looked at."""
-
-    name: str
-    state: Literal["ok", "warning", "failed"]
-    detail: str
-    fix: str = ""
 
 
 class Effective(Record):
@@ -50,10 +42,19 @@ class CheckUp(Record):
     version: str
     checks: tuple[Check, ...]
     settings: tuple[Effective, ...]
+    model: ModelFacts | None = None
+    """With `--model`, where one is configured."""
 
 
-def examine(settings: Settings, open_session: Callable[[Settings], Service]) -> CheckUp:
-    """Every check. Leaves nothing behind; the backend is asked only what a listing asks."""
+def examine(
+    settings: Settings,
+    open_session: Callable[[Settings], Service],
+    *,
+    try_model: Callable[[Settings], tuple[Check, ModelFacts | None]] | None = None,
+) -> CheckUp:
+    """Every check. Leaves nothing behind; the backend is asked only what a listing asks, and a model nothing unless
+    `try_model` does."""
+    model, facts = (configured(settings), None) if try_model is None else try_model(settings)
     checks = (
         _python(),
         _platform(),
@@ -64,8 +65,9 @@ def examine(settings: Settings, open_session: Callable[[Settings], Service]) -> 
         _libraries(),
         _isolation(),
         _backend(settings, open_session),
+        model,
     )
-    return CheckUp(version=_version(), checks=checks, settings=tuple(_effective(settings)))
+    return CheckUp(version=_version(), checks=checks, settings=tuple(_effective(settings)), model=facts)
 
 
 def _version() -> str:
@@ -79,8 +81,20 @@ def _effective(settings: Settings) -> Iterator[Effective]:
     for name in type(settings).model_fields:
         if name != "origins":
             value = getattr(settings, name)
-            text = "not set" if value is None else ", ".join(value) or "none" if name == "secrets" else str(value)
-            yield Effective(name=name, value=text, origin=settings.origins.get(name, "default"))
+            yield Effective(name=name, value=_shown(name, value), origin=settings.origins.get(name, "default"))
+
+
+def _shown(name: str, value: object) -> str:
+    """Without what is secret: of variables their names, of an address no password."""
+    match value:
+        case None:
+            return "not set"
+        case Mapping():
+            return ", ".join(value) or "none"
+        case (float(), float()):
+            return "/".join(f"{number:g}" for number in value)
+        case _:
+            return bare(str(value)) if name == "model_url" else str(value)
 
 
 def _python() -> Check:
@@ -171,7 +185,7 @@ def _backend(settings: Settings, open_session: Callable[[Settings], Service]) ->
     if not settings.home.exists():
         return Check(name="backend", state="ok", detail=f"{settings.backend}, not used yet")
     try:
-        with open_session(settings) as session:
+        with open_session(settings.model_copy(update={"brain": "rules"})) as session:  # nothing is to be understood
             owned = len(session.sweep(release=False))
     except (GoalkeeperError, ToolError, OSError) as error:
         return Check(name="backend", state="failed", detail=f"{settings.backend}: {error}", fix="see the message")

@@ -48,6 +48,10 @@ class PlainPaper:
             for line in view_lines(view):
                 self.line(line)
 
+    def question(self, pending: Pending) -> None:
+        for line in question_lines(pending):
+            self.line(line)
+
     def grid(self, grid: Grid) -> None:
         table = [grid.heads, *grid.rows]
         widths = [max(len(row[i]) for row in table) for i in range(len(grid.heads))]
@@ -70,7 +74,7 @@ class PlainWatch:
 
     def see(self, view: RunView) -> None:
         with speaking(language_of(view.goal)):
-            for key, line in _changes(view):
+            for key, line in changes(view):
                 if key not in self._told:
                     self._told.add(key)
                     self._stream.line(line)
@@ -82,7 +86,7 @@ class PlainWatch:
         self._stream.flush()
 
 
-def _changes(view: RunView) -> Iterator[tuple[tuple[str, ...], str]]:
+def changes(view: RunView) -> Iterator[tuple[tuple[str, ...], str]]:
     """What there is to tell of a view, each with a key by which it is told once."""
     at = f"{view.now - view.started:7.1f} {tr('s')}  "
     yield ("run", view.id), f"{tr('run {run}', run=clean(view.id))}: {clean(view.goal)}"

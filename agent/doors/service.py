@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from agent.audit.bundle import Exported
+    from agent.brain.protocol import Answer
+    from agent.contract import Contract
     from agent.documents import Answered, Event, Pending, PlanDocument, RunDocument, RunList, RunView, Swept
     from agent.explain import Explanation, Replay
     from agent.prospect import Request
+    from agent.record.chained import Line
+    from tools.record import Json
 
 
 class Service(Protocol):
@@ -54,6 +58,20 @@ class Service(Protocol):
     def answer(self, run: str, *, approve: bool, pending: Sequence[str] = (), who: str) -> Answered: ...
 
     def cancel(self, run: str, who: str) -> str: ...
+
+    def ask_about(self, run: str, question: str) -> Answer | None: ...
+
+    def corrected(self, run: str, text: str) -> Contract: ...
+
+    def objections(self, run: str, contract: Contract) -> tuple[str, ...]: ...
+
+    def amend(self, run: str, contract: Contract, *, text: str, who: str) -> str: ...
+
+    def say(self, conversation: str, kind: str, body: Json) -> int: ...
+
+    def turns(self, conversation: str) -> list[Line]: ...
+
+    def conversations(self) -> list[tuple[str, float, int]]: ...
 
     def explain(self, run: str, call: str) -> Explanation: ...
 

@@ -68,7 +68,7 @@ class Purse(Record):
     left_gpu_ms: int | None = None
     """The least that any account of the run still has."""
     frozen: bool = False
-    """A bill of this run came in above its reservation: nothing new starts."""
+    """A bill of this run came in above its reservation: nothing new starts. Tokens are no bill; what they cost is."""
     rate_micro_per_hour: int = 0
     """What runs in this home costs an hour now."""
     jobs: int = 0
@@ -232,7 +232,7 @@ def purse(db: sqlite3.Connection, draws: Sequence[Drawn], at: float, caps: Seque
     frozen = False
     for holder, _, _, resource, _, reserved, settled, overrun in _accounts(db, draws, month_of(at)):
         held[holder, resource] = max(held.get((holder, resource), 0), reserved + settled + overrun)
-        frozen = frozen or (holder == "run" and overrun > 0)
+        frozen = frozen or (holder == "run" and overrun > 0 and resource != "tokens")
     return allowed(caps, held, frozen=frozen, rate=_whole(rate), jobs=jobs)
 
 

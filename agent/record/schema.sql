@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS journal (
 CREATE TABLE IF NOT EXISTS inbox (
   id     INTEGER PRIMARY KEY AUTOINCREMENT,
   run    TEXT NOT NULL,
-  kind   TEXT NOT NULL,                    -- approve, deny, cancel
+  kind   TEXT NOT NULL,                    -- approve, deny, cancel, amend
   body   TEXT NOT NULL,
   at     REAL NOT NULL,
   dedupe TEXT NOT NULL UNIQUE,
@@ -149,3 +149,25 @@ WHEN NEW.reserved > OLD.reserved AND NEW.overrun > 0 AND NEW.reserved + NEW.sett
 BEGIN
   SELECT RAISE(ABORT, 'within_bound');
 END;
+
+-- What was said in a conversation, chained like a journal.
+CREATE TABLE IF NOT EXISTS turns (
+  conversation TEXT NOT NULL,
+  seq          INTEGER NOT NULL,
+  at           REAL NOT NULL,
+  kind         TEXT NOT NULL,
+  body         TEXT NOT NULL,
+  hash         TEXT NOT NULL,
+  PRIMARY KEY (conversation, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What finished work took and came to: a view of the journals of runs that have ended.
+CREATE TABLE IF NOT EXISTS outcomes (
+  run  TEXT NOT NULL,
+  call TEXT NOT NULL,
+  at   REAL NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (run, call)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS newest_outcomes ON outcomes (at);

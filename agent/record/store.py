@@ -6,35 +6,23 @@ by hash, fenced by the run's epoch, and held to the budget by the database itsel
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from agent.errors import Broken, Busy, NoSuchRun, OverLimit
+from agent.errors import Broken, Busy, NoSuchRun
 from agent.record import ledger
+from agent.record.chained import Line, chain, chained
 from agent.record.ledger import LARGEST, Account, Burn, Cap, Crossing, Drawn, Entry, Movement, Purse, Resource
-from agent.record.versions import SCHEMA, prepare
+from agent.record.spoken import Spoken
+from agent.record.versions import SCHEMA
 from tools.record import Json, Record
 from tools.redact import Redaction
 
 Tell = Callable[[Crossing], tuple[str, str]]
 """The journal line, as (kind, JSON body), that says that a threshold was crossed."""
-
-
-class Line(Record):
-    """One journal line as it is stored."""
-
-    run: str
-    seq: int
-    at: float
-    kind: str
-    body: Json
-    hash: str
 
 
 class RunRow(Record):
@@ -57,65 +45,19 @@ class Message(Record):
 
     id: int
     run: str
-    kind: Literal["approve", "deny", "cancel"]
+    kind: Literal["approve", "deny", "cancel", "amend"]
     body: Json
     at: float
 
 
-def chain(previous: str, seq: int, at: float, kind: str, body: str) -> str:
-    """The hash of a line: sha256 over the previous hash and every stored column."""
-    return hashlib.sha256(f"{previous}\n{seq}\n{at!r}\n{kind}\n{body}".encode()).hexdigest()
-
-
-def _shared(path: Path) -> None:
-    """Where the folder was opened to a group, the group may answer: a new database is its to write as well.
-
-    SQLite gives the files beside it the same mode, and would make it the owner's alone to write.
-    """
-    if path.parent.stat().st_mode & stat.S_IWGRP and not path.exists():
-        path.touch()
-        path.chmod(0o660)
-
-
-class Store:
+class Store(Spoken):
     """The embedded store. Every method is one short transaction."""
 
     def __init__(self, path: Path, *, redaction: Redaction | None = None) -> None:
         """Open or create. Broken when the file is not ours, not writable, or from a newer version."""
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _shared(path)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            prepare(self._db, path)
-        except (sqlite3.Error, OSError) as error:
-            raise Broken(f"the store {path} cannot be opened: {error}") from error
-        self._redaction = redaction or Redaction()
+        super().__init__(path, redaction=redaction)
         self._heads: dict[str, tuple[int, int, str]] = {}
         self._drawn: dict[str, list[Drawn]] = {}
-
-    def close(self) -> None:
-        self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._rollback()
-            if any(sign in str(error) for sign in _NO_ROOM):
-                raise OverLimit("an account has no room left for what was to be reserved") from error
-            raise Broken(f"the store refused to write: {error}") from error
-        except BaseException:
-            self._rollback()
-            raise
-
-    def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
 
     def create(
         self,
@@ -131,17 +73,27 @@ class Store:
 
         `standing`: what it works on that goes on after it, by name. `bounds`: what the goal itself allows it.
         """
-        draws = [("run", run), ("month", ""), ("requester", requester), *(("standing", name) for name in standing)]
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO runs (id, goal, status, started, schema) VALUES (?, ?, 'planning', ?, ?)",
                 (run, self._redaction.text(goal), started, SCHEMA),
             )
-            db.executemany("INSERT INTO draws VALUES (?, ?, ?)", [(run, *one) for one in draws])
-            db.executemany(
-                "INSERT INTO account (kind, name, month, resource, bound) VALUES ('run', ?, '', ?, ?)",
-                [(run, resource, most) for resource, most in (bounds or {}).items()],
-            )
+            _draw(db, run, requester, standing)
+            db.executemany(_RUN_BOUND, [(run, resource, most) for resource, most in (bounds or {}).items()])
+
+    def enter(self, run: str, *, requester: str, at: float, money: Sequence[Entry], caps: Sequence[Cap] = ()) -> None:
+        """Move money of a run outside its journal: what asking a model costs, also before there is a journal.
+
+        A run that is never made keeps what was moved: it was spent. OverLimit when an account does not allow it.
+        """
+        with self._transaction() as db:
+            _draw(db, run, requester)
+            ledger.move(db, run, at, money, caps)
+
+    def bound(self, run: str, bounds: Mapping[Resource, int]) -> None:
+        """What the goal allows its run from now on. OverLimit when more than that is committed already."""
+        with self._transaction() as db:
+            db.executemany(_RUN_BOUND, [(run, resource, most) for resource, most in bounds.items()])
 
     def claim(self, run: str, *, owner: str, gone: Sequence[str]) -> int:
         """Become the run's owner: one conditional update that raises the epoch; Busy when another owns it.
@@ -228,16 +180,11 @@ class Store:
         if after:
             found = self._db.execute("SELECT hash FROM journal WHERE run = ? AND seq = ?", (run, after)).fetchone()
             previous = found[0] if found else ""
-        result = []
         rows = self._db.execute(
             "SELECT seq, at, kind, body, hash FROM journal WHERE run = ? AND seq > ? ORDER BY seq", (run, after)
         )
-        for expected, (seq, at, kind, body, stored) in enumerate(rows, start=after + 1):
-            if seq != expected or chain(previous, seq, at, kind, body) != stored:
-                raise Broken(f"the journal of {run} has been altered at line {expected}")
-            previous = stored
-            result.append(Line(run=run, seq=seq, at=at, kind=kind, body=json.loads(body), hash=stored))
-        self._check_head(run, previous, after)
+        result = chained(run, rows, previous, after=after, what="journal")
+        self._check_head(run, result[-1].hash if result else previous, after)
         return result
 
     def _check_head(self, run: str, last: str, after: int) -> None:
@@ -320,6 +267,18 @@ class Store:
         return found
 
 
+def _draw(db: sqlite3.Connection, run: str, requester: str, standing: Sequence[str] = ()) -> None:
+    """The accounts that a run draws on, as far as they are not known yet."""
+    draws = [("run", run), ("month", ""), ("requester", requester), *(("standing", name) for name in standing)]
+    db.executemany("INSERT OR IGNORE INTO draws VALUES (?, ?, ?)", [(run, *one) for one in draws])
+
+
+_RUN_BOUND = (
+    "INSERT INTO account (kind, name, month, resource, bound) VALUES ('run', ?, '', ?, ?)"
+    " ON CONFLICT DO UPDATE SET bound = excluded.bound"
+)
+
+
 def _told(db: sqlite3.Connection, run: str, at: float) -> list[Crossing]:
     """The crossings that this commit says; none is said twice."""
     found = ledger.crossings(db, run, at)
@@ -328,8 +287,6 @@ def _told(db: sqlite3.Connection, run: str, at: float) -> list[Crossing]:
     return found
 
 
-_NO_ROOM = ("within_bound", "cannot store REAL value in INTEGER column account.")
-"""What the database says when an account's bound, or what 64 bits hold, would be passed."""
 _ROW = tuple(RunRow.model_fields)
 _SELECT = (
     "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, coalesce(a.settled, 0), coalesce(a.reserved, 0),"

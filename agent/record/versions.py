@@ -9,8 +9,17 @@ from pathlib import Path
 
 from agent.errors import Broken
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the tables and the journal's lines; a store written by a newer version is refused."""
+
+
+_SCRIPTS = {
+    0: ("schema",),
+    1: ("from_1_aside", "schema", "from_1_over"),
+    2: ("schema",),  # it only lacks tables
+    SCHEMA: (),
+}
+"""Version found → what makes it this one."""
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
@@ -19,7 +28,7 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
         return
     db.execute("BEGIN IMMEDIATE")
     try:
-        scripts = {0: ("schema",), 1: ("from_1_aside", "schema", "from_1_over"), SCHEMA: ()}[_version(db, path)]
+        scripts = _SCRIPTS[_version(db, path)]
         for statement in (s for script in scripts for s in _statements(script)):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {SCHEMA}")

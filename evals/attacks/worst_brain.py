@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from agent.brain.protocol import Change, Context, Terms
-from agent.brain.rules.planning.honoured import unsupported
+from agent.brain.protocol import Change, Context, Known, Terms
+from agent.brain.rules.brain import Embedded
 from agent.brain.rules.planning.propose import propose
 from agent.contract import Contract, Refusal
 from agent.goal import Goal
@@ -49,11 +49,10 @@ class Harm:
         return replace(self, name=f"{self.name} later", moment="later")
 
 
-class WorstBrain:
+class WorstBrain(Embedded):
     """The brain; one harm a run."""
 
     name = "worst"
-    unsupported = staticmethod(unsupported)
 
     def __init__(self, contract: Contract, harm: Harm, places: Mapping[str, str]) -> None:
         self._contract = contract
@@ -71,11 +70,16 @@ class WorstBrain:
         survey: Survey,
         terms: Terms,
         *,
+        goal: str = "",
+        open_: bool = False,
+        known: tuple[Known, ...] = (),
+        faults: tuple[str, ...] = (),
         before: Plan | None = None,
         started: frozenset[str] = frozenset(),
         results: Mapping[str, Json] | None = None,
         changes: tuple[Change, ...] = (),
     ) -> Plan:
+        del goal, open_, known, faults  # told what is wrong with its plan, it proposes it again
         honest = propose(contract, survey, terms, before=before, started=started, results=results, changes=changes)
         if (before is None) != (self._harm.moment == "first"):
             return honest

@@ -92,7 +92,7 @@ def _illustrated(request: Request) -> Request:
 
 
 def _endorsements() -> str:
-    from agent.labels import ENDORSEMENTS
+    from agent.judged.labels import ENDORSEMENTS
 
     rows = [f"| {e.lifts} | {'the requester' if e.stated else 'an inventory'} | {e.inventory} |" for e in ENDORSEMENTS]
     return "\n".join(["| what | lifted by | what it must match |", "|---|---|---|", *rows]) + "\n"

@@ -18,6 +18,8 @@ CLIENTS = {"boto3", "botocore", "kubernetes", "langchain_core", "langsmith", "op
 """Clients of what neither `--help` nor `plan` talks to."""
 LOOP = {"langgraph", "nacl", "sqlite3"}
 """What only a run needs."""
+EDITOR = {"prompt_toolkit"}
+"""What only a conversation at a terminal needs."""
 GOAL = "Classify sklearn:breast_cancer with at least 90% accuracy"
 
 
@@ -57,7 +59,11 @@ def _loaded(*argv: str, home: Path) -> set[str]:
 
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
-    assert not _loaded("--help", home=tmp_path) & (LEARNING | CLIENTS | LOOP | {"pydantic", "rich", "yaml"})
+    assert not _loaded("--help", home=tmp_path) & (LEARNING | CLIENTS | LOOP | EDITOR | {"pydantic", "rich", "yaml"})
+
+
+def test_help_on_a_conversation_loads_no_line_editor(tmp_path: Path) -> None:
+    assert not _loaded("chat", "--help", home=tmp_path) & (LEARNING | CLIENTS | LOOP | EDITOR | {"rich"})
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])

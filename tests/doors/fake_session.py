@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from typing import Self
 
 from fake_goal import CONTRACT, STEPS, SUMMARIES
 
+from agent.brain.protocol import Answer, Context
+from agent.brain.rules.brain import Rules
+from agent.contract import Contract, Refusal
 from agent.documents import (
     Answered,
     ApprovalAsked,
@@ -38,8 +42,11 @@ from agent.goal import Goal
 from agent.plan import Estimate, Plan, Range, Step, total
 from agent.posed import waits
 from agent.prospect import Request
+from agent.record.chained import Line
 from agent.settings import Settings
 from tools.ports import Progress
+from tools.record import Json
+from tools.redact import Redaction
 
 START = 1_772_442_000.0
 BOUNDS = Bounds(
@@ -72,6 +79,8 @@ class FakeRun:
     events: list[Event] = field(default_factory=list)
     started: float = START
     now: float = START
+    contract: Contract | None = None
+    """What it was changed to."""
 
 
 @dataclass
@@ -84,6 +93,10 @@ class FakeWorld:
     interrupt_at: str | None = None
     """The step during which the person presses ^C."""
     opened: list[Settings] = field(default_factory=list)
+    said: dict[str, list[Line]] = field(default_factory=dict)
+    """Conversations, by name."""
+    loop_at: str | None = None
+    """The step that goes on until its run is cancelled, changed or let go."""
 
     def open(self, settings: Settings) -> FakeSession:
         self.opened.append(settings)
@@ -120,13 +133,15 @@ class FakeSession:
         approvals: tuple[ApprovalAsked, ...] = ()
         if "ask" in request.text:
             approvals = (ApprovalAsked(step="deploy", reason="it deploys to production", policies=("production",)),)
+        contract = CONTRACT if request.before is None else _corrected(request.before, request.text)
+        asked = tuple(q.text for q in contract.questions)
         return PlanDocument(
             now=now,
-            goal=goal,
-            contract=CONTRACT,
-            plan=Plan(version=1, steps=STEPS),
+            goal=Goal.of("\n".join((*request.said, request.text)), source=request.source),
+            contract=contract,
+            plan=Plan(version=1, steps=() if asked else STEPS),
             approvals=approvals,
-            feasibility=Feasibility(verdict="feasible"),
+            feasibility=Feasibility(verdict="needs_input" if asked else "feasible", reasons=asked),
             estimate=total(STEPS),
         )
 
@@ -260,6 +275,42 @@ class FakeSession:
         one.status = "cancelled"
         return f"{who} cancelled {one.id}"
 
+    def ask_about(self, run: str, question: str) -> Answer | None:
+        one = self._find(run)
+        if "moon" in question:
+            return None
+        return Answer(
+            text=f"the run is at step {one.at} of {len(STEPS)} [{one.id}#{len(one.events)}]", facts=(), by="rules"
+        )
+
+    def corrected(self, run: str, text: str) -> Contract:
+        one = self._find(run)
+        return _corrected(one.contract or CONTRACT, text)
+
+    def objections(self, run: str, contract: Contract) -> tuple[str, ...]:
+        moved = contract.parts[0].data != CONTRACT.parts[0].data
+        return ("the data cannot be changed any more: steps that rest on it have begun",) if moved else ()
+
+    def amend(self, run: str, contract: Contract, *, text: str, who: str) -> str:
+        one = self._find(run)
+        one.contract = contract
+        self._log(one, "amended", f"{who}: {text}")
+        return f"Changed: `goalkeeper resume {one.id}` carries it out."
+
+    def say(self, conversation: str, kind: str, body: Json) -> int:
+        lines = self._world.said.setdefault(conversation, [])
+        seq = len(lines) + 1
+        told = Redaction().value(json.loads(json.dumps(body)))
+        lines.append(Line(run=conversation, seq=seq, at=START + seq, kind=kind, body=told, hash=f"{seq:064x}"))
+        return seq
+
+    def turns(self, conversation: str) -> list[Line]:
+        return list(self._world.said.get(conversation, []))
+
+    def conversations(self) -> list[tuple[str, float, int]]:
+        found = [(name, lines[-1].at, len(lines)) for name, lines in self._world.said.items()]
+        return list(reversed(found))
+
     def sweep(
         self,
         *,
@@ -311,6 +362,10 @@ class FakeSession:
             if watch is not None:
                 watch(self.view(one.id))
                 time.sleep(self._world.pace_s)
+        while self._world.loop_at == step.id and one.status == "running" and one.contract is None:
+            if watch is not None:
+                watch(self.view(one.id))
+            time.sleep(0.005)
         one.at += 1
         one.share = 0.0
         self._log(one, "done", f"{step.id} is done")
@@ -416,3 +471,10 @@ class FakeSession:
     def _log(self, one: FakeRun, kind: str, text: str) -> None:
         seq = len(one.events) + 1
         one.events.append(Event(seq=seq, at=one.now, kind=kind, text=text, body={"text": text}, hash=f"{seq:064x}"))
+
+
+def _corrected(before: Contract, text: str) -> Contract:
+    found = Rules().understand(Goal.of(text, source="fake"), Context(now=START, before=before))
+    if isinstance(found, Refusal):
+        raise InvalidRequest(Fault(place=text, what=found.reason))
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.audit.examine import Audit, examine, told
 from agent.audit.heads import Heads
-from agent.record.store import chain
+from agent.record.chained import chain
 
 
 @dataclass(frozen=True)

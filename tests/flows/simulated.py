@@ -9,8 +9,7 @@ from pathlib import Path
 from peopled import policies
 
 from agent.brain.protocol import Context
-from agent.brain.rules.planning.honoured import unsupported
-from agent.brain.rules.planning.propose import propose
+from agent.brain.rules.brain import Embedded
 from agent.clock import Clock
 from agent.contract import Clause, Contract, Data, Part, Refusal, Rollout
 from agent.documents import Pending, RunDocument
@@ -31,12 +30,10 @@ from tools.record import Json
 Asked = Callable[[Pending], bool | None]
 
 
-class Given:
+class Given(Embedded):
     """A brain that was told what the goal means."""
 
     name = "given"
-    unsupported = staticmethod(unsupported)
-    propose = staticmethod(propose)
 
     def __init__(self, contract: Contract | Refusal) -> None:
         self.contract = contract

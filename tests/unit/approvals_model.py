@@ -14,7 +14,7 @@ from agent.documents import Kind, Pending
 from agent.goal import Goal
 from agent.lines import Answer, Grant, Ignored, Verdict
 from agent.plan import Plan, Step
-from agent.record.store import Line
+from agent.record.chained import Line
 from agent.state import Stated, Understood
 
 HELD = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from peopled import policies
 
-from agent.approvals import beforehand, ended, yes_or_no
-from agent.asking import call_questions, questions
-from agent.audience import Today
+from agent.approving.approvals import beforehand, ended, yes_or_no
+from agent.approving.asking import call_questions, questions
+from agent.approving.audience import Today
 from agent.brain.protocol import Terms
 from agent.brain.rules.planning.propose import propose
 from agent.contract import Clause, Contract, Data, Part, Rollout

@@ -12,14 +12,16 @@ from typing import cast
 from agent.advance import World, advance
 from agent.answering import choose
 from agent.book import Book
+from agent.brain.rules.brain import Rules
 from agent.clock import Clock
 from agent.documents import Feasibility, Pending
 from agent.errors import InvalidRequest
 from agent.guard import preview
 from agent.lines import LINES
 from agent.plan import Plan
+from agent.record.chained import Line
 from agent.record.ledger import Purse
-from agent.record.store import Line, Message, Store
+from agent.record.store import Message, Store
 from agent.state import Decided, Planned, Run, fold
 from policies.engine import Policies
 from tools.dispatch import Dispatcher
@@ -155,6 +157,7 @@ class Desk:
             dispatcher=cast(Dispatcher, self.hands),
             policies=self.policies,
             clock=cast(Clock, self.clock),
+            brain=Rules(),
         )
         try:
             while isinstance(decision := advance(world), Decided):

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from given import ACCURACY, NOW, Story, contract, endpoint, part, plan, step, survey
 
-from agent import pricing
 from agent.accounts import UNDO, bill, billed, bounds, caps, closing, ending, overran, reservations, settlements
 from agent.contract import Search
+from agent.judged import pricing
 from agent.record.ledger import LARGEST, Entry
 from agent.state import CallState, Ended, Intent, Run, Settled, Verdict
 from policies.limits import load_limits

@@ -18,7 +18,7 @@ BUGS: dict[str, tuple[str, str, str]] = {
         "elif not who:",
     ),
     "the requester may answer what is somebody else's": (
-        "agent/audience.py",
+        "agent/approving/audience.py",
         "if answerer.other_than_requester and user == today.requester:",
         "if answerer.role == user:",
     ),
@@ -28,7 +28,7 @@ BUGS: dict[str, tuple[str, str, str]] = {
         "if not digest:",
     ),
     "an answer outlives the policies": (
-        "agent/approvals.py",
+        "agent/approving/approvals.py",
         "if len(digests) > 1:",
         "if len(digests) > 3:",
     ),
@@ -48,42 +48,42 @@ BUGS: dict[str, tuple[str, str, str]] = {
         "elif approve and message.at < 0:",
     ),
     "an envelope does not lapse": (
-        "agent/approvals.py",
+        "agent/approving/approvals.py",
         "if today.at >= near.until:",
         "if near.until < 0:",
     ),
     "time goes back": (
-        "agent/audience.py",
+        "agent/approving/audience.py",
         "return max(self.now, self.run.last)",
         "return self.now",
     ),
     "an envelope is never used up": (
-        "agent/envelope.py",
+        "agent/approving/envelope.py",
         "return len(self.steps.get(place, set()) | {step}) > kind.count",
         "return False",
     ),
     "an envelope has no bottom": (
-        "agent/envelope.py",
+        "agent/approving/envelope.py",
         "return micro is None or self.micro.get(place, 0) + micro > kind.usd_micro",
         "return micro is None",
     ),
     "arguments are not compared with what was shown": (
-        "agent/envelope.py",
+        "agent/approving/envelope.py",
         "return _same(kind.args, mine.args) and (one.call is None or _kept(kind, one.call))",
         "return True",
     ),
     "a yes for one policy answers another": (
-        "agent/envelope.py",
+        "agent/approving/envelope.py",
         "if policy not in kind.policies or not one.nameable:",
         "if not one.nameable:",
     ),
     "one policy's yes is enough": (
-        "agent/approvals.py",
+        "agent/approving/approvals.py",
         "return tuple(found) if len(found) == len(held_by) else None",
         "return tuple(found) or None",
     ),
     "a single call's yes is for any call of the step": (
-        "agent/approvals.py",
+        "agent/approving/approvals.py",
         'return question.kind == "plan" or (one.call is not None and one.call.digest == question.digest)',
         "return True",
     ),
@@ -93,17 +93,17 @@ BUGS: dict[str, tuple[str, str, str]] = {
         "False",
     ),
     "a no is forgotten": (
-        "agent/approvals.py",
+        "agent/approving/approvals.py",
         "if run.said_no(question):",
         'if run.said_no(question) and question.kind == "call":',
     ),
     "silence is no no": (
-        "agent/approvals.py",
+        "agent/approving/approvals.py",
         "if question.expires <= today.at:",
         "if question.expires <= 0:",
     ),
     "a yes beforehand outlives the policies": (
-        "agent/approvals.py",
+        "agent/approving/approvals.py",
         "or run.rejudged or",
         "or",
     ),
@@ -128,8 +128,8 @@ HUNT = """
 import sys
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-import agent.approvals
-assert agent.approvals.__file__.startswith(sys.argv[1]), agent.approvals.__file__
+import agent.approving.approvals
+assert agent.approving.approvals.__file__.startswith(sys.argv[1]), agent.approving.approvals.__file__
 from approvals_model import ApprovalsMachine
 from test_approvals_machine import SAMPLE
 many = settings(SAMPLE, max_examples=int(sys.argv[2]), stateful_step_count=40)

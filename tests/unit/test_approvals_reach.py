@@ -6,7 +6,7 @@ import pytest
 from given import ACCURACY, ERRORS, FITTING, LATENCY, NOW, Story, contract, endpoint, part, plan, step, survey
 from holding import Holding
 
-from agent.approvals import denied
+from agent.approving.approvals import denied
 from agent.plan import Plan, ref
 from tools.record import Json
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from given import ACCURACY, FITTING, POLICIES, TABLE, Story, contract, part, plan, step, survey
 
-from agent.arguments import ready
 from agent.guard import preview
+from agent.judged.arguments import ready
 from agent.plan import Step, ref
 from agent.written import DEEPEST, digest_of_odd, unwritable
 from policies.judge import CedarPolicies

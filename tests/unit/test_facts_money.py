@@ -9,7 +9,7 @@ from given import NOW, Story, contract, endpoint, part, plan, step, survey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import facts, pricing
+from agent.judged import facts, pricing
 from agent.plan import Step
 from agent.survey import Survey
 from policies.request import LARGEST, Facts

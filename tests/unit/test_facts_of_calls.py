@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peopled import limits, policies
 
-from agent import facts, ownership
 from agent.contract import Data
+from agent.judged import facts, ownership
 from agent.plan import Step
 from agent.record.ledger import Purse
 from agent.state import Run

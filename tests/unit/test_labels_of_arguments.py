@@ -8,7 +8,7 @@ import pytest
 from given import POLICIES, Story
 from test_scope_departures import GOALS, told
 
-from agent.labels import ENDORSEMENTS, join, labels, leaves
+from agent.judged.labels import ENDORSEMENTS, join, labels, leaves
 from policies.request import Label
 
 BRAIN = "somebody's"

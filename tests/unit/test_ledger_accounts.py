@@ -12,8 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from agent.errors import Broken, OverLimit
+from agent.record.chained import chain
 from agent.record.ledger import LARGEST, Burn, Cap, Crossing, Entry, Purse, Resource, model_call, month_of
-from agent.record.store import Store, chain
+from agent.record.store import Store
 
 HOUR = 3600.0
 JUNE, JULY = 1_782_000_000.0, 1_784_000_000.0

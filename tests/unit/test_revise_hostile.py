@@ -9,11 +9,12 @@ import pytest
 from carried import carry, seen
 from given import ACCURACY, ERRORS, FITTING, LATENCY, TERMS, Story, contract, part, proposed, step
 
-from agent.brain.rules.planning.propose import propose
+from agent.brain.rules.brain import Embedded
 from agent.documents import Feasibility
 from agent.plan import Plan
 from agent.revise import revise
 from agent.state import Decided, Planned
+from tools.record import Json
 
 WANTED = contract(part(ACCURACY, LATENCY, ERRORS, strategy="canary"))
 SEARCH = Decided(action="revise", part="model", change="search", why="it is short")
@@ -39,13 +40,19 @@ def told(until: str) -> Story:
 
 def revised(story: Story, decision: Decided, make: Callable[..., Any]) -> Planned:
     brain: Any = Scripted(make)
-    found = revise(story.run, decision, brain=brain, policies=story.policies, purse=story.purse, terms=TERMS)
+    found = revise(
+        story.run, decision, brain=brain, policies=story.policies, purse=story.purse, terms=TERMS, read=_unread
+    )
     assert found is not None
-    return found
+    return found.planned
+
+
+def _unread(tool: str, args: Json) -> Json:
+    raise AssertionError(f"{tool} was read")
 
 
 def honest(*given: Any, **more: Any) -> Plan:
-    return propose(*given, **more)
+    return Embedded().propose(*given, **more)
 
 
 def _raises(*given: Any, **more: Any) -> Plan:
@@ -56,7 +63,7 @@ def _changed(**changes: Any) -> Callable[..., Plan]:
     """The honest plan with every step that has begun told otherwise."""
 
     def make(*given: Any, **more: Any) -> Plan:
-        found, started = propose(*given, **more), more["started"]
+        found, started = honest(*given, **more), more["started"]
         return found.model_copy(
             update={"steps": tuple(s.model_copy(update=changes) if s.id in started else s for s in found.steps)}
         )
@@ -83,8 +90,9 @@ def test_what_is_no_next_version_is_not_taken_and_ours_is_made_instead(
     name: str, until: str, decision: Decided
 ) -> None:
     story = told(until)
-    ours = revised(story, decision, honest)
-    assert revised(story, decision, HOSTILE[name]) == ours
+    ours, instead = revised(story, decision, honest), revised(story, decision, HOSTILE[name])
+    assert instead.feasibility.reasons  # that it was made instead is said
+    assert instead.model_copy(update={"feasibility": ours.feasibility}) == ours
 
 
 def test_a_brain_that_fails_does_not_keep_a_run_from_winding_down() -> None:
@@ -110,7 +118,7 @@ def test_a_version_is_numbered_by_us(version: int) -> None:
     """Answers are to a numbered plan: a brain that gives its plan an old number gets no old answer."""
     story = told("evaluate_model")
     found = revised(
-        story, SEARCH, lambda *given, **more: propose(*given, **more).model_copy(update={"version": version})
+        story, SEARCH, lambda *given, **more: honest(*given, **more).model_copy(update={"version": version})
     )
     assert found.plan.version == 2
 
@@ -140,7 +148,7 @@ def test_what_departs_in_a_next_version_is_held_although_the_first_was_agreed_to
     story = told("evaluate_model")
 
     def more_than_asked(*given: Any, **more: Any) -> Plan:
-        found = propose(*given, **more)
+        found = honest(*given, **more)
         other = step("deploy-too", "deploy_model", FITTING["deploy_model"] | {"endpoint": "payments"})
         return found.model_copy(update={"steps": (*found.steps, other)})
 

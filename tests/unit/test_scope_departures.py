@@ -10,8 +10,8 @@ from carried import carry, seen
 from given import ACCURACY, ERRORS, LATENCY, NOW, TERMS, Story, clause, contract, part, proposed
 
 from agent.contract import Contract, Data, Prepare, Search, Split, Train
+from agent.judged.scope import departures
 from agent.plan import Step
-from agent.scope import departures
 from tools.record import Json
 
 CANARY = contract(part(ACCURACY, LATENCY, ERRORS, strategy="canary", steps=(10, 50, 100), lease_s=7200.0))

@@ -10,8 +10,8 @@ from given import ACCURACY, ERRORS, LATENCY, TERMS, Story, contract, part, propo
 
 from agent.brain.protocol import Change
 from agent.brain.rules.planning.propose import propose
+from agent.judged.scope import departures
 from agent.plan import Plan
-from agent.scope import departures
 
 What = Literal["search", "settle", "without", "extend", "grow", "roll_back", "stop"]
 

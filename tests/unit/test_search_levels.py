@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from earlier import work
 from given import ERRORS, LATENCY, clause, contract, part, survey
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,7 +140,7 @@ def test_sizes_come_from_the_profile_and_are_guessed_only_without_one() -> None:
 
 def test_more_rows_and_more_trials_take_longer() -> None:
     def high(rows: int, trials: int) -> float:
-        return estimate.tune_s("random_forest", trials, rows, 10).high or 0.0
+        return estimate.seconds(work(family="random_forest", rows=rows, trials=trials)).high or 0.0
 
     assert high(100, 8) < high(100_000, 8) < high(100_000, 64)
     assert high(100, 8) < high(100, 64)

@@ -105,7 +105,7 @@ def test_agent_and_sweeper_look_for_local_resources_in_the_same_folder(tmp_path:
 def test_there_is_one_option_for_every_field_that_a_person_gives(tmp_path: Path) -> None:
     fields = set(Settings.model_fields) - {"user", "origins", "secrets"}
     assert {option.field for option in OPTIONS} == fields
-    assert len(Settings.model_fields) <= 25
+    assert len(Settings.model_fields) <= 30
     assert set(load({}, {}, tmp_path).origins) == fields | {"user", "secrets"}
 
 

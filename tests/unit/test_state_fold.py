@@ -7,24 +7,27 @@ import json
 import pytest
 from given import ACCURACY, LATENCY, NOW, Story, contract, endpoint, part, proposed, survey
 
-from agent.approvals import denied
+from agent.approving.approvals import denied
 from agent.contract import Refusal
 from agent.decide import decide
 from agent.documents import ApprovalAsked, Feasibility, Pending, RunReport, Spent
 from agent.documents import Resources as Held
 from agent.goal import Goal
 from agent.observe import Observation
+from agent.record.chained import Line
 from agent.record.ledger import Crossing
-from agent.record.store import Line
 from agent.state import (
     LINES,
+    Amended,
     Answer,
+    Consulted,
     Decided,
     Diagnosed,
     Ended,
     Finished,
     Ignored,
     Intent,
+    Known,
     Overran,
     Planned,
     Rejudged,
@@ -135,6 +138,26 @@ TOLD: list[tuple[str, Record]] = [
             bound_micro=100,
         ),
     ),
+    (
+        "model",
+        Consulted(
+            id="diagnose-1",
+            purpose="diagnose",
+            model="m",
+            prompt="diagnose@1",
+            outcome="invalid",
+            why="no such line",
+            form="schema",
+            requests=2,
+            tokens_in=900,
+            tokens_out=40,
+            usd_micro=5,
+            seconds=1.5,
+            instead=True,
+        ),
+    ),
+    ("looked", Known(tool="inspect_endpoint", args={"endpoint": "model"}, result={"state": None})),
+    ("amended", Amended(contract=WANTED, who="ada", text="make it so", changes=("a: 1 → 2",))),
     ("finish", Finished(report=REPORT)),
 ]
 

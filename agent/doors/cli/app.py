@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("goals", "Plan a goal, ask where needed, carry it out and report."),
     "plan": ("goals", "Show contract, plan, cost and approvals. Has no effect."),
+    "chat": ("chat", "Talk about goals and runs: state, ask, correct, approve."),
     "ci": ("ci", "Run goal files headless: JUnit XML, summary, worst exit code."),
     "runs": ("history", "List the runs, newest first."),
     "show": ("history", "Show one run: contract, plan, verdicts, cost."),

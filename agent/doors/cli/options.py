@@ -39,7 +39,7 @@ def shared_options(*, brief: bool = False) -> list[click.Parameter]:
     return [
         option("--json", "Print one JSON document on stdout and nothing else there.", always=True),
         option("--backend", "Where effects happen.", metavar="local|sim"),
-        option("--brain", "What understands the goal.", metavar="rules"),
+        option("--brain", "What understands the goal.", metavar="rules|llm"),
         option("--budget", "Most that may be spent, in US dollars.", metavar="USD"),
         option("--yes", "Say yes beforehand to what is yours to approve of the plan. Refusals stay refusals."),
         option("--home", "Where runs are kept (default: .goalkeeper).", metavar="DIR", always=True),

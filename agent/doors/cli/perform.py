@@ -111,7 +111,12 @@ def perform(body: Callable[[Door], int]) -> int:
 def _real(settings: Settings) -> Service:
     from agent.session import Session
 
-    return Session.open(settings)
+    if settings.brain == "rules":
+        return Session.open(settings)
+    from agent.doors.model_wait import ModelWait
+
+    wait = ModelWait(Outlet(sys.stderr, redaction()))
+    return Session.open(settings, consent=wait.consent, progress=wait.progress)
 
 
 def shell_command(settings: Settings, *arguments: str) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import click
 
 from agent.documents import Swept
+from agent.doors.check import Check
 from agent.doors.cli.options import shared
 from agent.doors.cli.perform import Door, perform
 from agent.doors.diagnosis import CheckUp, examine
+from agent.doors.model_check import ModelFacts, tried
+from agent.doors.model_wait import ModelWait
 from agent.doors.paper import Grid
+from agent.settings import Settings
 from agent.wording import clean, moment, outside
 from tools.record import Record
 
@@ -72,13 +76,21 @@ def _list(door: Door, found: tuple[Swept, ...]) -> None:
 
 @shared()
 @click.command()
-def doctor() -> int:
+@click.option(
+    "--model", is_flag=True, help="Also say what leaves this machine for a language model, and ask it one thing."
+)
+def doctor(model: bool) -> int:
     """Check what is configured, reachable and missing, and say where each setting came from."""
-    return perform(_doctor)
+    return perform(lambda door: _doctor(door, ask=model))
 
 
-def _doctor(door: Door) -> int:
-    found = examine(door.settings, door.open)
+def _doctor(door: Door, *, ask: bool) -> int:
+    wait = ModelWait(door.err)
+
+    def try_model(settings: Settings) -> tuple[Check, ModelFacts | None]:
+        return tried(settings, consent=wait.consent, progress=wait.progress)
+
+    found = examine(door.settings, door.open, try_model=try_model if ask else None)
     if door.json:
         door.document(found)
     else:
@@ -92,8 +104,30 @@ def _tell(door: Door, found: CheckUp) -> None:
     door.paper.line()
     settings = [(one.name, clean(one.value), one.origin) for one in found.settings]
     door.paper.grid(Grid(heads=("setting", "value", "from"), rows=settings, fold=1))
+    if found.model is not None:
+        _tell_model(door, found.model)
     fixes = [check for check in found.checks if check.fix]
     if fixes:
         door.paper.line()
     for check in fixes:
         door.paper.line(f"{check.name}: {check.fix}")
+
+
+def _tell_model(door: Door, model: ModelFacts) -> None:
+    price, caps = model.price, model.caps
+    answered = model.tried if model.tried is not None and model.tried.outcome == "answered" else None
+    costs = f"${price.read:g} read, ${price.written:g} written per million tokens ({price.origin})" if price else ""
+    rows = [
+        ("model", clean(model.model)),
+        ("endpoint", f"{model.url}, " + ("on this machine" if model.loopback else "elsewhere: what it is sent leaves")),
+        ("key", "set" if model.key else "not set"),
+        ("price", costs or "not known: whoever is there is asked before anything is sent"),
+        ("tokens", f"{caps.before_contract} before a contract, {caps.per_run} a run, {caps.per_month} a month"),
+        ("form", f"{model.form}: {answered.form}" if answered is not None else model.form),
+        ("patience", f"{model.gap_s:g} s of silence, {model.deadline_s:g} s for an answer"),
+    ]
+    door.paper.line()
+    door.paper.grid(Grid(heads=("language model", ""), rows=rows, fold=1))
+    door.paper.line()
+    leaves = [(f"{one.prompt}@{one.version}", one.sends, one.means) for one in model.leaves]
+    door.paper.grid(Grid(heads=("prompt", "sends", "which is, without secrets"), rows=leaves, fold=2))

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.contract import Contract, Part
-from agent.documents import ClauseVerdict, Kept, PlanDocument, RunDocument, RunView
+from agent.documents import ClauseVerdict, Kept, Pending, PlanDocument, RunDocument, RunView
 from agent.doors.outlet import Outlet
 from agent.doors.paper import Grid
 from agent.doors.terminal import charts
@@ -67,7 +67,10 @@ class TerminalPaper:
         with speaking(language_of(view.goal)):
             self._block(steps_table(view, limit=None))
             for pending in view.pending:
-                self._block(Padding(question(pending), (1, 0, 0, 0)))
+                self.question(pending)
+
+    def question(self, pending: Pending) -> None:
+        self._block(Padding(question(pending), (1, 0, 0, 0)))
 
     def grid(self, grid: Grid) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")

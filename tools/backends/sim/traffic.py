@@ -59,7 +59,8 @@ def _copy(shadow: Version, at: float, *, answered: bool) -> None:
 
 def _sample(version: Version, at: float, rng: random.Random) -> Sample:
     how = version.behaviour
-    ms = how.p50_ms * math.exp(how.spread * rng.gauss(0.0, 1.0))
+    crowd = max(1.0, how.enough / max(1, version.ready))
+    ms = how.p50_ms * math.exp(how.spread * crowd * rng.gauss(0.0, 1.0))
     ok = version.ready > 0 and rng.random() >= how.error_rate
     refused = ok and how.refusal_rate > 0 and rng.random() < how.refusal_rate
     return Sample(at=at, ms=ms, ok=ok and not refused, refused=refused)

@@ -63,6 +63,8 @@ class Behaviour(Record):
     p50_ms: float = Field(gt=0)
     spread: float = Field(default=0.2, ge=0)
     """Standard deviation of the logarithm of the latency."""
+    enough: int = Field(default=1, ge=1)
+    """Servers that it takes; with fewer, requests wait for each other and the spread is as many times as large."""
     error_rate: float = Field(default=0.0, ge=0, le=1)
     refusal_rate: float = Field(default=0.0, ge=0, le=1)
     """Share of well-formed requests that are answered with 4xx."""

@@ -64,12 +64,12 @@ def demands(reading: Reading, task: str, *, serves: bool) -> Demands:
     turned = [p.name for p in kept if task not in _MODEL_FREE and _is_turned(reading, p)]
     loose = [c.metric for at, c in made if reading[at].readings.get("metric") == "latency"]
     return Demands(
-        clauses=tuple(_numbered([c for _, c in made])), objective=chosen, assumed=tuple(loose),
+        clauses=tuple(numbered([c for _, c in made])), objective=chosen, assumed=tuple(loose),
         retrain=tuple(retrain), turned=tuple(dict.fromkeys(turned)),
     )  # fmt: skip
 
 
-def _numbered(found: list[Clause]) -> list[Clause]:
+def numbered(found: list[Clause]) -> list[Clause]:
     """Clauses with ids by metric; a clause said twice counts once."""
     result: list[Clause] = []
     for clause in found:
@@ -158,7 +158,8 @@ def _retrains(reading: Reading, pair: Pair) -> bool:
     return bool(close) and not agrees and not _aborts(reading, pair)
 
 
-def _where(name: str, task: str, *, serves: bool) -> Where:
+def where_of(name: str, task: str, *, serves: bool) -> Where:
+    """Where a demand on that metric is measured when the goal is about that task."""
     known = metric(name)
     if known is None:
         return "live" if serves or task in _MODEL_FREE else "holdout"
@@ -172,7 +173,7 @@ def _absolute(reading: Reading, pair: Pair, task: str, *, serves: bool) -> Claus
     op = _operator(pair, None if known is None else known.better, breach=breach and not _agrees(pair))
     return Clause.model_validate(
         {"id": "c", "metric": pair.name, "op": op, "value": pair.value, "abort": abort,
-         "where": _where(pair.name, task, serves=serves)}
+         "where": where_of(pair.name, task, serves=serves)}
     )  # fmt: skip
 
 
@@ -193,7 +194,7 @@ def _relative(reading: Reading, compared: Comparison, task: str, *, serves: bool
     op = "<=" if known is not None and known.better == "min" else ">="
     return Clause.model_validate(
         {"id": "c", "metric": compared.name, "op": op, "value": None, "relative": compared.relative,
-         "where": _where(compared.name, task, serves=serves),
+         "where": where_of(compared.name, task, serves=serves),
          "abort": change_rolls_back(reading, compared.at)}
     )  # fmt: skip
 

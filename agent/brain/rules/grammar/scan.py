@@ -187,7 +187,7 @@ def _token(match: re.Match[str]) -> list[Token]:
     group = match.lastgroup or "punct"
     raw, start, end = match.group(), match.start(), match.end()
     if group == "quoted":
-        return [_quoted(raw, start, end)]
+        return [_quoted(raw, start, end)] if raw[1:-1].strip() else []
     if group in ("number", "kilo"):
         value = float(match.group("number").replace(",", "")) * (1000 if match.group("kilo") else 1)
         if value > _LARGEST:

@@ -83,7 +83,7 @@ class Rules:
         assumptions += [a for a in (money.assumption, time.assumption) if a is not None]
         return Contract.model_validate(
             {
-                "parts": tuple(_unique([u.part for u in understood])),
+                "parts": tuple(unique([u.part for u in understood])),
                 "budget_usd": money.usd,
                 "budget_per": money.per,
                 "deadline_s": time.seconds,
@@ -227,18 +227,23 @@ def _assumptions(
 
 
 def _questions(reading: Reading, number: int, part: Part) -> Iterator[Remark]:
-    if part.task not in _TRAINED:
-        return
-    if not part.data:
-        yield Remark(field=f"parts.{number}.data", text=tr("Which data is the model to be trained on?"))
-        return
-    named = data.labels(reading)
+    named = data.labels(reading) if part.task in _TRAINED and part.data else []
     if len(named) > 1:
         both = tr(" and ").join(f"`{name}`" for name in named)
         yield Remark(
             field=f"parts.{number}.data.0.label",
             text=tr("The goal names {both} as the label; which one holds?", both=both),
         )
+    else:
+        yield from missing(number, part)
+
+
+def missing(number: int, part: Part) -> Iterator[Remark]:
+    """What a training cannot do without and the part does not have."""
+    if part.task not in _TRAINED:
+        return
+    if not part.data:
+        yield Remark(field=f"parts.{number}.data", text=tr("Which data is the model to be trained on?"))
     elif part.task in _SUPERVISED and not any(_knows_label(d) for d in part.data):
         yield Remark(
             field=f"parts.{number}.data.0.label",
@@ -250,7 +255,7 @@ def _knows_label(found: Data) -> bool:
     return found.label is not None or found.format in ("bundled", "hub", "images", "folder", "text")
 
 
-def _unique(found: list[Part]) -> list[Part]:
+def unique(found: list[Part]) -> list[Part]:
     """Parts with names and clause ids that are unique within the contract."""
     names: set[str] = set()
     result: list[Part] = []

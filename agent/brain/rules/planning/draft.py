@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent import estimate, learning
+from agent import estimate, learning, memory
 from agent.brain.protocol import Terms
 from agent.contract import Clause, Contract, Part
+from agent.memory import Expected
+from agent.past import Sized
 from agent.plan import NOTHING, Estimate, Range, Step
 from agent.survey import Survey
 from tools.catalogue import BY_NAME
@@ -87,9 +89,17 @@ class Draft:
         """What kind of learning the part is about."""
         return learning.task_of(self.part, self.survey)
 
-    def size(self) -> tuple[int, int]:
-        main = learning.main_table(self.part)
-        return estimate.size(self.survey, main.uri if main is not None else None)
+    def takes(
+        self, tool: Sized, *, family: str | None = None, trials: int = 0, command: Sequence[str] = ()
+    ) -> Expected:
+        """How long a tool will take for this part: as comparable work took, else by rule of thumb. A size that is
+        only guessed is like no other."""
+        work = estimate.work(self.survey, self.part, tool, family=family, trials=trials, command=command)
+        past = self.survey.past if estimate.known_size(self.survey, self.part) else ()
+        return memory.expected(past, work)
+
+    def limit_s(self, expected: Expected) -> float:
+        return estimate.limit_s(expected.bound, self.contract.deadline_s)
 
     @staticmethod
     def seed(salt: int = 0) -> int:

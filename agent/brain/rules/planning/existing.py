@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent import estimate, learning, search
+from agent import estimate, search
 from agent.brain.rules.planning import comparing, serving
 from agent.brain.rules.planning.draft import Draft
 from agent.plan import NOTHING, Range
@@ -38,10 +38,9 @@ def _machine_time(d: Draft) -> Range | None:
     if d.contract.deadline_s is not None:
         return Range(low=d.contract.deadline_s, high=d.contract.deadline_s)
     families = search.families(d.part, 0, d.survey)
-    main = learning.main_table(d.part)
-    facts = d.survey.data.get(main.uri) if main is not None else None
-    if facts is None or facts.profile is None or any(f not in search.FAMILIES for f in families):
+    if not estimate.known_size(d.survey, d.part) or any(f not in search.FAMILIES for f in families):
         return None
-    size, trials = d.size(), search.trials(d.part, 0, d.survey)
-    tunes = [estimate.tune_s(family, trials, *size, task=d.task) for family in families]
-    return sum([estimate.prepare_s(*size), *tunes, estimate.evaluate_s(*size)], start=NOTHING)
+    trials = search.trials(d.part, 0, d.survey)
+    tunes = [d.takes("tune_model", family=family, trials=trials) for family in families]
+    every = (d.takes("prepare_data"), *tunes, d.takes("evaluate_model"))
+    return sum([time.seconds for time in every], start=NOTHING)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from agent.brain.protocol import Change, Terms
-from agent.brain.rules.planning import running, strategies, undoing
+from agent.brain.rules.planning import mending, running, strategies, undoing
 from agent.brain.rules.planning.draft import Draft
 from agent.brain.rules.planning.expand import EXPAND
 from agent.brain.rules.planning.training import tune
@@ -46,7 +46,7 @@ def propose(
             draft.steps = [s for s in mine if change is None or (s.id in started and s.id != change.step)]
             if change is not None:
                 draft.carry()
-                _REVISE[change.what](draft)
+                _revise(draft, change)
         elif (build := running.goal(part, draft)) is not None:
             build(draft)
         else:
@@ -170,6 +170,13 @@ def _hand_over(d: Draft) -> None:
         d.facts.pop(fact, None)
     for fact in ("kept", "withdrawn"):
         chain(d, fact)
+
+
+def _revise(d: Draft, change: Change) -> None:
+    if change.what == "remedy":
+        mending.mend(d, change.cause)
+    else:
+        _REVISE[change.what](d)
 
 
 _REVISE: dict[str, Callable[[Draft], None]] = {

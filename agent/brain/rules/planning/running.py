@@ -22,13 +22,22 @@ def inspect(d: Draft) -> str:
 
 def roll_back(d: Draft) -> None:
     """To a version that is still there by its traffic alone; else it is deployed again and takes over."""
-    state, before = serving.there(d), serving.incumbent(d)
+    state = serving.there(d)
     to = wanted_version(d.part) or d.survey.previous.get(d.endpoint) or "previous"
     version = to.rpartition(":")[2]
     if state is not None and state.version(version) is None:
         _deploy_again(d, to)
         return
     seen = inspect(d)
+    back, model = go_back(d, version, seen)
+    if any(c.where == "live" for c in d.part.clauses):
+        watch_version(d, back, model, version, since=ref(back, "at"), seen=seen)
+
+
+def go_back(d: Draft, version: str, seen: str, *, name: str = "roll-back") -> tuple[str, str]:
+    """All the traffic to a version that is still there, with as many servers as what it replaces: the step, and the
+    version's model."""
+    state, before = serving.there(d), serving.incumbent(d)
     args: Json = {"endpoint": d.endpoint, "to": version}
     known = state.version(version) if state is not None else None
     if known is not None and before is not None and known.replicas < before.replicas:
@@ -37,9 +46,8 @@ def roll_back(d: Draft) -> None:
             "added": before.replicas - known.replicas,
             "for_s": _left_s(d),
         }
-    back = d.add("roll-back", "rollback_endpoint", args, seconds=Range(low=0.0, high=8.0), needs=(seen,))
-    if any(c.where == "live" for c in d.part.clauses):
-        _watch(d, back, known.model if known is not None else "", version, since=ref(back, "at"), seen=seen)
+    back = d.add(name, "rollback_endpoint", args, seconds=Range(low=0.0, high=8.0), needs=(seen,))
+    return back, known.model if known is not None else ""
 
 
 def _deploy_again(d: Draft, to: str) -> None:
@@ -55,8 +63,15 @@ def _deploy_again(d: Draft, to: str) -> None:
 
 def scale(d: Draft) -> None:
     """To the number that the goal names; with live clauses it is watched, and goes back when they are broken."""
-    seen, now = inspect(d), serving.incumbent(d)
-    wanted = rollout.replicas(d.part, serving.there(d))
+    seen = inspect(d)
+    done = resize(d, rollout.replicas(d.part, serving.there(d)), seen)
+    if any(c.where == "live" for c in d.part.clauses):
+        watch_serving(d, done, seen, since=ref(done, "at"))
+
+
+def resize(d: Draft, wanted: int, seen: str, *, name: str = "scale") -> str:
+    """So many servers of what serves."""
+    now = serving.incumbent(d)
     added = max(0, wanted - now.replicas) if now is not None else wanted
     args: Json = {
         "endpoint": d.endpoint,
@@ -65,10 +80,14 @@ def scale(d: Draft) -> None:
         "added": added,
         "for_s": _left_s(d) if added else 0.0,
     }
-    done = d.add("scale", "scale_endpoint", args, seconds=Range(low=0.0, high=8.0), needs=(seen,))
-    if any(c.where == "live" for c in d.part.clauses):
-        model, name = (now.model, now.name) if now is not None else ("", "")
-        _watch(d, done, model, name, since=ref(done, "at"), seen=seen)
+    return d.add(name, "scale_endpoint", args, seconds=Range(low=0.0, high=8.0), needs=(seen,))
+
+
+def watch_serving(d: Draft, before: str, seen: str, *, since: Json | None) -> None:
+    """A watch of what serves, after the step before it."""
+    now = serving.incumbent(d)
+    model, name = (now.model, now.name) if now is not None else ("", "")
+    watch_version(d, before, model, name, since=since, seen=seen)
 
 
 def _left_s(d: Draft) -> float:
@@ -79,11 +98,11 @@ def _left_s(d: Draft) -> float:
 
 def watch(d: Draft) -> None:
     """One check of what serves, with the requests that were registered with its model."""
-    seen, now = inspect(d), serving.incumbent(d)
-    _watch(d, seen, now.model if now is not None else "", now.name if now is not None else "", since=None, seen=seen)
+    seen = inspect(d)
+    watch_serving(d, seen, seen, since=None)
 
 
-def _watch(d: Draft, before: str, model: str, version: str, *, since: Json | None, seen: str) -> None:
+def watch_version(d: Draft, before: str, model: str, version: str, *, since: Json | None, seen: str) -> None:
     """Under load, like the last stage of a rollout."""
     name, _, registered = model.removeprefix("models/").rpartition("/")
     found = d.add("find", "find_model", {"name": name or d.endpoint, "version": registered or None})

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from pathlib import PurePosixPath
 
-from agent import estimate, judge, learning, search
+from agent import judge, learning, search
 from agent.brain.rules.planning import comparing
 from agent.brain.rules.planning.draft import Draft, nth
 from agent.contract import Data
-from agent.plan import Range, ref
+from agent.plan import ref
 from agent.survey import BUNDLED
 from tools.record import Json
 
@@ -30,7 +30,8 @@ def prepare(d: Draft) -> tuple[str, ...]:
         "seed": d.seed(),
         "split": _split(d),
     }
-    return (d.add("prepare", "prepare_data", args, seconds=estimate.prepare_s(*d.size())),)
+    time = d.takes("prepare_data")
+    return (d.add("prepare", "prepare_data", args, seconds=time.seconds, limit_s=d.limit_s(time)),)
 
 
 def _label(d: Draft) -> str | None:
@@ -118,33 +119,37 @@ def tune(d: Draft) -> tuple[str, ...]:
     ids = []
     for family in search.families(d.part, d.level, d.survey):
         trials = search.trials(d.part, d.level, d.survey)
-        seconds = estimate.tune_s(family, trials, *d.size(), task=d.task)
+        time = d.takes("tune_model", family=family, trials=trials)
         args = _from_data(d) | {
             "family": family,
             "metric": name,
             "metric_class": class_,
             "method": method or "tpe",
             "trials": trials,
-            "seconds": max(30.0, 2 * (seconds.high or 30.0)),
+            "seconds": max(30.0, 2 * (time.bound.high or 30.0)),
             "measures": [m for m in measures_of(d) if not str(m["metric"]).startswith(learning.CUSTOM)],
             "clean": _clean(d),
             "seed": d.seed(d.level),
         }
         step = f"tune-{family.replace('_', '-')}" + nth(d.level)
-        ids.append(d.add(step, "tune_model", args, seconds=seconds, needs=(d.of("data"),), round_=d.level))
+        limit = d.limit_s(time)
+        needs = (d.of("data"),)
+        ids.append(d.add(step, "tune_model", args, seconds=time.seconds, needs=needs, round_=d.level, limit_s=limit))
     return tuple(ids)
 
 
 def launch(d: Draft) -> tuple[str, ...]:
     train = d.part.train
     assert train is not None
+    command = shlex.split(train.value)
     args: Json = {
         "data": ref(d.of("data"), "key"),
-        "command": shlex.split(train.value),
+        "command": command,
         "folder": d.terms.folder,
         "hide": _sources(d),
     }
-    return (d.add("train", "launch_training", args, seconds=Range(low=1.0, high=600.0), needs=(d.of("data"),)),)
+    time, needs = d.takes("launch_training", command=command), (d.of("data"),)
+    return (d.add("train", "launch_training", args, seconds=time.seconds, needs=needs, limit_s=d.limit_s(time)),)
 
 
 def _sources(d: Draft) -> list[str]:
@@ -160,7 +165,7 @@ def select(d: Draft) -> tuple[str, ...]:
 
 
 def evaluate(d: Draft) -> tuple[str, ...]:
-    models = d.facts["model"]
+    models, time = d.facts["model"], d.takes("evaluate_model")
     paired = comparing.pairs(d)
     ids = []
     for index, key in enumerate(models if d.part.task in learning.EXISTING else models[-1:]):
@@ -179,14 +184,14 @@ def evaluate(d: Draft) -> tuple[str, ...]:
         }
         needs = (d.of("data"), key, *rivals.needs)
         name = "evaluate" + (f"-model{index + 1}" if index else "") + nth(d.level)
-        seconds = estimate.evaluate_s(*d.size())
         clauses = tuple(learning.holdout_clauses(d.part)) if index == 0 else ()
         ids.append(
             d.add(
                 name,
                 "evaluate_model",
                 args | rivals.args,
-                seconds=seconds,
+                seconds=time.seconds,
+                limit_s=d.limit_s(time),
                 needs=needs,
                 measures=clauses,
                 round_=d.level,
