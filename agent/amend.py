@@ -5,13 +5,24 @@ Pure. Whatever asks less of the work, or allows more, is said in plain words bes
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from agent.contract import Clause, Contract, Data, Part, Rollout
 from agent.state import Run
 from agent.wording import budget, clean, demand, duration, measured_where, number, wanted
 from tools.language import tr
 from tools.record import Record
+
+AMENDMENT: Final = "amendment"
+"""What a change is called where the journal says that one was not taken."""
+
+
+def digest(contract: Contract) -> str:
+    """By which a change names the contract that it was made from: SHA-256 of its JSON, hexadecimal."""
+    return hashlib.sha256(contract.model_dump_json().encode()).hexdigest()
 
 
 class Change(Record):
@@ -117,6 +128,43 @@ def _names() -> dict[str, str]:
         "metrics": tr("the formulas"),
         "strategy": tr("the rollout"),
         "steps": tr("the steps of the rollout"),
+    }
+
+
+def in_words(text: str, contract: Contract) -> str:
+    """A text about a contract with the names of its fields, as people call them, in place of quoted paths."""
+    return re.sub(r"`([a-z_]+(?:\.[\w-]+)*)`", lambda found: called(found[1], contract) or found[0], text)
+
+
+def called(path: str, contract: Contract) -> str:
+    """What people call the field at a path; empty for one that has no name."""
+    head, *rest = path.split(".")
+    if head != "parts":
+        return _whole_names().get(head, "")
+    at = int(rest.pop(0)) if rest and rest[0].isdecimal() else 0
+    known = _names() | _rollout_names() | _other_names()
+    name = next((known[field] for field in reversed(rest) if field in known), tr("part"))
+    several = len(contract.parts) > 1 and at < len(contract.parts)
+    return f"{clean(contract.parts[at].name)}{tr(': ')}{name}" if several else name
+
+
+def _other_names() -> dict[str, str]:
+    return {
+        "clauses": tr("demand"),
+        "search": tr("the search"),
+        "upkeep": tr("the upkeep"),
+        "rollout": tr("the rollout"),
+    }
+
+
+def _whole_names() -> dict[str, str]:
+    return {
+        "budget_usd": tr("the budget"),
+        "budget_per": tr("the budget"),
+        "deadline_s": tr("the deadline"),
+        "environment": tr("the environment"),
+        "namespace": tr("the namespace"),
+        "constraints": tr("ruled out"),
     }
 
 
@@ -296,7 +344,7 @@ _SHOWN: Mapping[str, Callable[[object], str]] = {
     "target": _show,
     "data": lambda v: _data(v) if isinstance(v, tuple) else _show(v),
     "objective": lambda v: tr("none") if v is None else wanted(v),  # type: ignore[arg-type]
-    "models": _show,
+    "models": lambda v: tr("{models} (only these are tried)", models=_show(v)) if v else tr("those that suit the task"),
     "train": _show,
     "split": _show,
     "prepare": _show,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agent import guard, validate
-from agent.amend import blocked
+from agent.amend import blocked, in_words
 from agent.brain.protocol import Terms
 from agent.brain.rules.planning.honoured import unsupported
 from agent.brain.rules.planning.propose import propose
@@ -19,33 +19,39 @@ from agent.decide import wound_down
 from agent.documents import Feasibility
 from agent.plan import Plan
 from agent.record.ledger import Purse
-from agent.state import Amended, Planned, Run
+from agent.state import Planned, Run
 from agent.unfit import impossible
 from policies.engine import Policies
 from tools.language import tr
 
 
-def objections(run: Run, contract: Contract, *, terms: Terms) -> tuple[str, ...]:
-    """Why the run cannot go on under that contract; empty when it can."""
+def _fixed(run: Run, contract: Contract) -> tuple[str, ...]:
+    """Why the run cannot go on under that contract, whatever the plan."""
     if run.report is not None or run.contract is None or run.survey is None:
         return (tr("it has ended already"),)
     if wound_down(run) is not None:
         return (tr("it is being wound down"),)
     if contract.questions:
-        return tuple(f"{q.field}{tr(': ')}{q.text}" for q in contract.questions)
-    found = (*blocked(run.contract, contract, run), *impossible(contract), *unsupported(contract))
-    return found or _planned(run, contract, terms)[1]
+        return tuple(in_words(q.text, contract) for q in contract.questions)
+    return (*blocked(run.contract, contract, run), *hopeless(contract))
+
+
+def hopeless(contract: Contract) -> tuple[str, ...]:
+    """Why no run could carry that contract out."""
+    return (*impossible(contract), *unsupported(contract))
 
 
 def amended(
-    run: Run, change: Amended, *, terms: Terms, policies: Policies, purse: Purse
+    run: Run, contract: Contract, *, terms: Terms, policies: Policies, purse: Purse
 ) -> tuple[Planned | None, tuple[str, ...]]:
-    """The plan's next version under the amended contract, or why there is none."""
-    if faults := objections(run, change.contract, terms=terms):
+    """The plan's next version under the amended contract, or why there is none: guards refuse a step of it as well."""
+    if faults := _fixed(run, contract):
         return None, faults
-    plan, _ = _planned(run, change.contract, terms)
+    plan, faults = _planned(run, contract, terms)
+    if faults:
+        return None, faults
     feasible = Planned(plan=plan, approvals=(), feasibility=Feasibility(verdict="feasible"))
-    draft = replace(run, contract=change.contract, plans=[*run.plans, feasible])
+    draft = replace(run, contract=contract, plans=[*run.plans, feasible])
     approvals, refused = guard.preview(plan, draft, policies, purse=purse)
     if refused:
         return None, tuple(f"{r.step}{tr(': ')}{r.reason}" for r in refused)

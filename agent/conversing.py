@@ -4,11 +4,13 @@ journal.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from agent import accounts
 from agent.about.facts import facts
-from agent.about.told import Written
-from agent.amend import diff
-from agent.amending import amended, objections
+from agent.about.told import MICRO, Written
+from agent.amend import AMENDMENT, diff, digest
+from agent.amending import amended
 from agent.book import Book
 from agent.brain.protocol import Answer, Context, Open, Terms
 from agent.contract import Contract, Refusal
@@ -16,14 +18,14 @@ from agent.errors import Fault, InvalidRequest, OverLimit
 from agent.goal import Goal
 from agent.lines import Amended, Ignored
 from agent.record.chained import Line
+from agent.record.ledger import LARGEST, Resource
 from agent.record.store import Message
 from agent.runs import said_as
 from agent.starting import Starting
 from agent.state import Run, fold, parse
+from agent.wording import money
 from tools.language import language_of, speaking, tr
 from tools.record import Json, Record
-
-AMENDMENT = "amendment"
 
 
 class Conversing(Starting):
@@ -34,7 +36,7 @@ class Conversing(Starting):
         id_ = self._resolve(run)
         lines = self._store.lines(id_)
         state = fold(id_, lines)
-        self._brain.draws_on(self._account(id_, planned=True))
+        self._brain.draws_on(self._account(talk_of(id_), planned=True))
         question = self._settings.redaction.text(question)
         with speaking(language_of(question)):
             journal = tuple(Written(line.seq, line.at, parse(line)) for line in lines)
@@ -49,7 +51,7 @@ class Conversing(Starting):
         if state.contract is None or state.stated is None:
             raise InvalidRequest(Fault(place=state.id, what=tr("it has no contract that could be changed")))
         text = self._settings.redaction.text(text)
-        self._brain.draws_on(self._account(state.id, planned=True))
+        self._brain.draws_on(self._account(talk_of(state.id), planned=True))
         said = (state.stated.goal.text, *(a.text for a in state.amended))
         context = Context(now=self._clock.now(), said=said, before=state.contract)
         with said_as(state):
@@ -63,17 +65,43 @@ class Conversing(Starting):
         """Why a run cannot go on under that contract; empty when it can."""
         state = self._fold(self._resolve(run))
         with said_as(state):
-            return objections(state, contract, terms=self._terms(state))
+            return self._against(state, contract)
 
-    def amend(self, run: str, contract: Contract, *, text: str, who: str) -> str:
-        """Leave a changed contract for the run's owner; what carries it out. InvalidRequest when it cannot be."""
+    def _against(self, run: Run, contract: Contract) -> tuple[str, ...]:
+        """What its owner would say to it now: fields, plan, guards and accounts."""
+        purse = self._store.purse(run.id, at=self._clock.now(), caps=self._caps)
+        terms = self._terms(run)
+        found = amended(run, contract, terms=terms, policies=self._policies, purse=purse)[1]
+        return found or tuple(self._committed(run.id, contract))
+
+    def _committed(self, run: str, contract: Contract) -> Iterator[str]:
+        """Of what the contract allows less than is spent or reserved already."""
+        bounds = accounts.bounds(contract)
+        for account in self._store.accounts(run):
+            held, most = account.reserved + account.settled, bounds.get(account.resource)
+            if account.holder != "run" or most is None or held <= most:
+                continue
+            if account.resource == "usd_micro":
+                usd, taken = money(most / MICRO), money(held / MICRO)
+                yield tr("a budget of {usd} is less than the {held} spent or reserved already", usd=usd, held=taken)
+            else:
+                yield tr("{most} trials are fewer than the {held} made or reserved already", most=most, held=held)
+
+    def amend(self, run: str, contract: Contract, *, before: Contract, text: str, who: str) -> str:
+        """Leave a changed contract for the run's owner; what carries it out. InvalidRequest when it cannot be.
+
+        `before`: the contract that it was made from, and has to be the run's still.
+        """
         state = self._fold(self._resolve(run))
         with said_as(state):
             if state.stated is None or who != state.stated.owner:
                 raise InvalidRequest(Fault(place=state.id, what=tr("only {who} can change it", who=_owner(state))))
-            if why := objections(state, contract, terms=self._terms(state)):
+            if state.contract is None or digest(state.contract) != digest(before):
+                raise InvalidRequest(Fault(place=state.id, what=_overtaken()))
+            if why := self._against(state, contract):
                 raise InvalidRequest(*(Fault(place=state.id, what=reason) for reason in why))
-            body: Json = {"contract": contract.model_dump(mode="json"), "who": who, "text": text, "after": state.seq}
+            body: Json = {"contract": contract.model_dump(mode="json"), "who": who, "text": text}
+            body["from"] = digest(before)
             dedupe = f"{state.id}:amend:{state.seq}:{contract.model_dump_json()}"
             self._store.post(run=state.id, kind="amend", body=body, at=self._clock.now(), dedupe=dedupe)
             return self._carried_out(state.id, tr("Changed"))
@@ -84,19 +112,21 @@ class Conversing(Starting):
         before = run.contract
         assert before is not None
         if run.stated is None or who != run.stated.owner:
-            why = tr("only {who} can change it", who=_owner(run))
-            return (Ignored(pending=AMENDMENT, approve=True, who=who, why=why),)
+            return (_ignored(who, tr("only {who} can change it", who=_owner(run))),)
+        if message.body.get("from") != digest(before):
+            return (_ignored(who, _overtaken()),)
         contract = Contract.model_validate(message.body["contract"])
         said = tuple(str(change) for change in diff(before, contract))
         change = Amended(contract=contract, who=who, text=str(message.body.get("text") or ""), changes=said)
-        planned, faults = amended(run, change, terms=terms, policies=self._policies, purse=book.purse())
-        if planned is None:
-            return (Ignored(pending=AMENDMENT, approve=True, who=who, why=tr("; ").join(faults)),)
+        planned, faults = amended(run, contract, terms=terms, policies=self._policies, purse=book.purse())
+        if faults := faults or tuple(self._committed(run.id, contract)):
+            return (_ignored(who, tr("; ").join(faults)),)
+        assert planned is not None
         try:
-            self._store.bound(run.id, accounts.bounds(contract))
+            lifted: dict[Resource, int] = {"usd_micro": LARGEST}  # what the goal does not say any more
+            self._store.bound(run.id, lifted | accounts.bounds(contract))
         except OverLimit:
-            why = tr("more than that is spent or reserved already")
-            return (Ignored(pending=AMENDMENT, approve=True, who=who, why=why),)
+            return (_ignored(who, tr("more than that is spent or reserved already")),)
         return change, planned
 
     def say(self, conversation: str, kind: str, body: Json) -> int:
@@ -110,6 +140,19 @@ class Conversing(Starting):
     def conversations(self) -> list[tuple[str, float, int]]:
         """(name, epoch seconds of its last turn, turns), newest first."""
         return self._store.conversations() if self._begun else []
+
+
+def talk_of(run: str) -> str:
+    """What is asked about a run is paid for beside it: it is no cost of the goal, and its requester's all the same."""
+    return f"{run}~talk"
+
+
+def _ignored(who: str, why: str) -> Ignored:
+    return Ignored(pending=AMENDMENT, approve=True, who=who, why=why)
+
+
+def _overtaken() -> str:
+    return tr("the goal was changed in between: this was a change of what it was before")
 
 
 def _owner(run: Run) -> str:

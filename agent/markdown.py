@@ -224,7 +224,8 @@ def _reproduce(document: RunDocument) -> Iterator[str]:
     run, source = document.run, document.goal.source
     door, _, who = source.partition(":")
     goal = shlex.quote(clean(who)) if door == "file" else shlex.quote(clean(document.goal.text))
-    again = [] if run.brain == "none" else [f"goalkeeper run {goal}".replace("```", "'''")]
+    by = " --brain llm" if run.brain == "llm" else ""
+    again = [] if run.brain == "none" else [f"goalkeeper run {goal}{by}".replace("```", "'''")]
     yield from (f"## {tr('How to reproduce')}", "")
     yield from ("```sh", *again, f"goalkeeper events {clean(run.id)}", "```")
     yield ""

@@ -12,6 +12,7 @@ from agent import formulas, guard, reads, remedy, running, validate
 from agent.approving.asking import questions
 from agent.approving.audience import Today
 from agent.brain.protocol import Brain, Context, Open, Terms
+from agent.brain.rules.mending_asked import asks_to_mend
 from agent.brain.rules.planning.propose import propose as embedded
 from agent.clock import stamp
 from agent.consulting import notes
@@ -136,7 +137,7 @@ def _planned(
         return _without_plan(stated, Understood(contract=None, refusal=answer), "refused", (answer.reason,))
     told = answer.contract if isinstance(answer, Open) else answer
     contract = _bounded(_formulated(_with_fields(told, request), request), desk)
-    understood = Understood(contract=contract, open=isinstance(answer, Open))
+    understood = Understood(contract=contract, open=isinstance(answer, Open) and _left_open(contract, whole.text))
     if contract.questions:
         asked = tuple(f"{q.field}{tr(': ')}{q.text}" for q in contract.questions)
         return _without_plan(stated, understood, "needs_input", asked)
@@ -148,7 +149,10 @@ def _planned(
     terms = Terms(load_rps=desk.load_rps, lease_s=desk.lease_s, owner=desk.owner, folder=stated.folder)
 
     def propose(run: Run) -> Proposal:
-        return proposal(
+        def ours() -> Plan:
+            return embedded(contract, seen, terms)
+
+        made = proposal(
             brain,
             contract=contract,
             survey=seen,
@@ -158,10 +162,18 @@ def _planned(
             read=read,
             allowed=lambda call: reads.objection(call, run, policies, desk.purse),
             validate=lambda plan: validate.faults(plan, contract),
-            fallback=lambda: embedded(contract, seen, terms),
+            fallback=ours,
         )
+        # The rules find no size by themselves: their plan for one that is left open would change nothing.
+        found = made.plan is not None and not made.why and made.plan.steps != ours().steps
+        return made if found or not remedy.left_open(contract) else made.model_copy(update={"plan": None})
 
     return _judged(stated, understood, seen, propose, policies=policies, desk=desk)
+
+
+def _left_open(contract: Contract, text: str) -> bool:
+    """Who asks why something is slow has not asked for a repair, whatever a brain takes it for."""
+    return asks_to_mend(text) or all(p.task != "diagnose" for p in contract.parts)
 
 
 def ordered(
@@ -258,9 +270,10 @@ def _judged(
     )
     made = Proposal(plan=None) if bad else propose(run)
     if made.plan is None:
-        return _without_plan(stated, understood, "infeasible", (*bad, *made.faults)).model_copy(
-            update={"survey": seen, "looked": made.known}
-        )
+        unsaid = remedy.left_open(contract) if understood.open and not bad else ()
+        verdict, why = ("needs_input", (*unsaid, made.why)) if unsaid else ("infeasible", (*bad, *made.faults))
+        none = _without_plan(stated, understood, verdict, tuple(filter(None, why)))
+        return none.model_copy(update={"survey": seen, "looked": made.known})
     plan = made.plan.model_copy(update={"version": 1})
     if theirs := tuple(r for p in contract.parts for r in running.foreign(p, seen, owner=stated.owner)):
         return _without_plan(stated, understood, "refused", theirs).model_copy(update={"survey": seen})

@@ -7,6 +7,7 @@ closed table: more servers, at most twice as many, or back to the version before
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -111,12 +112,36 @@ def remedied(part: Part, cause: Cause | None, seen: Survey) -> Part | None:
     return part.model_copy(update={"task": task, "rollout": grown})
 
 
-def sizes(part: Part, state: EndpointState | None) -> range:
-    """The numbers of servers that a goal allows which leaves them open: from half of what serves to twice that, within
-    the goal's own bounds."""
+def _said(words: str, han: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{words})\b|{han}", re.IGNORECASE)
+
+
+_WAYS: tuple[tuple[re.Pattern[str], tuple[float, float]], ...] = (
+    (_said("hal(?:f|ve[sd]?|ving)", "一半|减半|半数"), (1 / FACTOR, 1 / FACTOR)),
+    (_said("doubl(?:e[sd]?|ing)|twice", "翻倍|翻番|加倍|两倍|二倍"), (FACTOR, FACTOR)),
+    (
+        _said(r"down|fewer|less|reduc\w+|decreas\w+|shr[iu]nk\w*|smaller", "减少|缩容|缩减|缩小|降低|调低"),
+        (1 / FACTOR, 1.0),
+    ),
+    (
+        _said(
+            r"up|out|more (?:replicas|servers|copies|instances)|increas\w+|grow\w*|bigger", "增加|扩容|扩大|增大|调高"
+        ),
+        (1.0, FACTOR),
+    ),
+)
+"""What a goal says of the way, and from which to which multiple of what serves that is. Two ways say neither."""
+
+
+def sizes(part: Part, state: EndpointState | None, text: str = "") -> range:
+    """The numbers of servers that a goal allows which leaves them open: from half of what serves to twice that, the
+    way that its text says, within its own bounds."""
     serving, bounds = rollout.incumbent(state), part.rollout
     now = max(1, serving.replicas) if serving is not None else 1
-    low, high = math.ceil(now / FACTOR), now * FACTOR
+    ways = [way for said, way in _WAYS if said.search(text)]
+    exact = [way for way in ways if way[0] == way[1]]
+    least, most = (exact or ways)[0] if len(exact) == 1 or len(ways) == 1 else (1 / FACTOR, FACTOR)
+    low, high = math.ceil(now * least), math.ceil(now * most)
     low = max(low, bounds.min_replicas or 1)
     high = min(high, bounds.max_replicas or high)
     return range(low, max(low, high) + 1)
@@ -137,6 +162,15 @@ def as_if_said(contract: Contract) -> Contract:
         for p in contract.parts
     )
     return contract.model_copy(update={"parts": parts})
+
+
+def left_open(contract: Contract) -> tuple[str, ...]:
+    """What only a person can say where no look at the facts did."""
+    return tuple(
+        f"{p.name}{tr(': ')}{tr('how many replicas is to be said: nothing here finds the number by itself')}"
+        for p in contract.parts
+        if p.task == "scale" and p.rollout.replicas is None
+    )
 
 
 def leaves_size_open(part: Part, run: Run) -> bool:

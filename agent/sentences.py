@@ -181,6 +181,8 @@ def _(record: Diagnosed) -> str:
 @sentence.register
 def _(record: Decided) -> str:
     change = f" ({record.change})" if record.change else ""
+    if not record.why:
+        return tr("decided to {action}{change}", action=tr(record.action), change=change)
     return tr("decided to {action}{change}: {why}", action=tr(record.action), change=change, why=record.why)
 
 

@@ -11,6 +11,7 @@ from agent import accounts, orders
 from agent.book import Book
 from agent.brain.protocol import Terms
 from agent.brain.rules.planning.propose import propose
+from agent.clock import WallClock
 from agent.contract import Contract
 from agent.documents import PlanDocument
 from agent.errors import Fault, InvalidRequest, OverLimit
@@ -134,7 +135,7 @@ class Starting(Runs):
             run,
             store=lambda: self._store,
             requester=self._settings.user,
-            clock=self._clock,
+            clock=WallClock(),  # a model is paid for in real months, also by a simulated world
             limits=self._policies.limits,
             planned=planned,
         )

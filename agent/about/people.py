@@ -39,7 +39,7 @@ def asked(told: Told) -> Iterator[Row]:
 def refused(told: Told) -> Iterator[Row]:
     """Topic `refused`: every call that was refused or held, by which policies, in their words; plans and goals that
     were; and every no of a person. What policies say may quote an argument."""
-    found = [*_judged(told), *_planned(told), *_denied(told)]
+    found = [*_judged(told), *_waiting(told), *_planned(told), *_denied(told)]
     yield from found or [Row("refused", tr("refused or held"), tr("nothing so far"), told.end)]
 
 
@@ -50,6 +50,16 @@ def _judged(told: Told) -> Iterator[Row]:
             yield Row("refused", tr("{step} was refused", step=step), _objections(verdict), seq, outside=True)
         elif verdict.ruling == "held":
             yield Row("refused", tr("{step} was held", step=step), _objections(verdict), seq, outside=True)
+
+
+def _waiting(told: Told) -> Iterator[Row]:
+    """Steps that a question about the plan holds: they have not been judged one by one."""
+    judged = {verdict.call.step for _, verdict in told.lines(Verdict) if verdict.ruling == "held"}
+    for question in told.run.pending.values():
+        if question.step not in judged:
+            said = ", ".join(question.policies)
+            value = outside(f"{said}{tr(': ')}{question.reason}" if said else question.reason)
+            yield Row("refused", tr("{step} is held until {id} is answered", step=question.step, id=question.id), value)
 
 
 def _planned(told: Told) -> Iterator[Row]:

@@ -95,15 +95,20 @@ def most_servers(asked: Proposed) -> int:
     """The most servers that the part may come to have."""
     there = all_servers(asked.state) if asked.state is not None else 1
     if remedy.leaves_size_open(asked.part, asked.run):
-        return remedy.sizes(asked.part, asked.state)[-1]
+        return _open_sizes(asked)[-1]
     return max(rollout.replicas(asked.part, asked.state), asked.part.rollout.max_replicas or 0, there)
+
+
+def _open_sizes(asked: Proposed) -> range:
+    text = asked.run.stated.goal.text if asked.run.stated is not None else ""
+    return remedy.sizes(asked.part, asked.state, text)
 
 
 def _resized_as_wanted(asked: Proposed) -> bool:
     """A goal that names a number gets that number; one that leaves it open one of those that it may be."""
     size = asked.value("replicas")
     if remedy.leaves_size_open(asked.part, asked.run):
-        return size is UNKNOWN or size in remedy.sizes(asked.part, asked.state)
+        return size is UNKNOWN or size in _open_sizes(asked)
     return asked.part.task != "scale" or size is UNKNOWN or size == rollout.replicas(asked.part, asked.state)
 
 

@@ -219,7 +219,8 @@ def _trust(document: RunDocument) -> Iterator[str]:
     run, source = document.run, document.goal.source
     door, _, who = source.partition(":")
     goal = shlex.quote(clean(who)) if door == "file" else shlex.quote(clean(document.goal.text))
-    again = f"goalkeeper run {goal}\n" if run.brain != "none" else ""
+    by = " --brain llm" if run.brain == "llm" else ""
+    again = f"goalkeeper run {goal}{by}\n" if run.brain != "none" else ""
     told = [
         f"{tr('isolation of the jobs that train')}: {_code(run.isolation)}",
         f"{tr('looks at the holdout')}: {run.holdout_looks}",

@@ -10,7 +10,7 @@ from typing import Self
 
 from fake_goal import CONTRACT, STEPS, SUMMARIES
 
-from agent.brain.protocol import Answer, Context
+from agent.brain.protocol import Answer, Context, Open
 from agent.brain.rules.brain import Rules
 from agent.contract import Contract, Refusal
 from agent.documents import (
@@ -81,6 +81,8 @@ class FakeRun:
     now: float = START
     contract: Contract | None = None
     """What it was changed to."""
+    held: bool = False
+    """It goes on in its step although it was changed."""
 
 
 @dataclass
@@ -95,8 +97,16 @@ class FakeWorld:
     opened: list[Settings] = field(default_factory=list)
     said: dict[str, list[Line]] = field(default_factory=dict)
     """Conversations, by name."""
+    ignores: str = ""
+    """Why the owner of a run takes no change."""
+    amends_at_once: bool = True
+    """A change lets a run that stays in its step go on."""
     loop_at: str | None = None
     """The step that goes on until its run is cancelled, changed or let go."""
+
+    def release(self, run: str) -> None:
+        """The run goes on."""
+        self.runs[run].held = False
 
     def open(self, settings: Settings) -> FakeSession:
         self.opened.append(settings)
@@ -237,7 +247,8 @@ class FakeSession:
             exit_code=code,
             reason=self._reason(one),
         )
-        return RunDocument(**{name: getattr(plan, name) for name in PlanDocument.model_fields}, run=report)
+        fields = {name: getattr(plan, name) for name in PlanDocument.model_fields}
+        return RunDocument(**fields | {"contract": one.contract or plan.contract}, run=report)
 
     def _reason(self, one: FakeRun) -> str:
         if one.status == "waiting":
@@ -291,10 +302,15 @@ class FakeSession:
         moved = contract.parts[0].data != CONTRACT.parts[0].data
         return ("the data cannot be changed any more: steps that rest on it have begun",) if moved else ()
 
-    def amend(self, run: str, contract: Contract, *, text: str, who: str) -> str:
+    def amend(self, run: str, contract: Contract, *, before: Contract, text: str, who: str) -> str:
         one = self._find(run)
-        one.contract = contract
-        self._log(one, "amended", f"{who}: {text}")
+        assert before == (one.contract or CONTRACT)
+        if self._world.ignores:
+            self._log(one, "ignored", text, pending="amendment", why=self._world.ignores)
+        else:
+            one.held = not self._world.amends_at_once
+            one.contract = contract
+            self._log(one, "amended", f"{who}: {text}")
         return f"Changed: `goalkeeper resume {one.id}` carries it out."
 
     def say(self, conversation: str, kind: str, body: Json) -> int:
@@ -362,7 +378,7 @@ class FakeSession:
             if watch is not None:
                 watch(self.view(one.id))
                 time.sleep(self._world.pace_s)
-        while self._world.loop_at == step.id and one.status == "running" and one.contract is None:
+        while self._world.loop_at == step.id and one.status == "running" and (one.held or one.contract is None):
             if watch is not None:
                 watch(self.view(one.id))
             time.sleep(0.005)
@@ -468,13 +484,13 @@ class FakeSession:
         )
         return Resources(created=("penguins",), released=(), kept=(kept,))
 
-    def _log(self, one: FakeRun, kind: str, text: str) -> None:
-        seq = len(one.events) + 1
-        one.events.append(Event(seq=seq, at=one.now, kind=kind, text=text, body={"text": text}, hash=f"{seq:064x}"))
+    def _log(self, one: FakeRun, kind: str, text: str, **body: str) -> None:
+        seq, told = len(one.events) + 1, {"text": text, **body}
+        one.events.append(Event(seq=seq, at=one.now, kind=kind, text=text, body=told, hash=f"{seq:064x}"))
 
 
 def _corrected(before: Contract, text: str) -> Contract:
     found = Rules().understand(Goal.of(text, source="fake"), Context(now=START, before=before))
     if isinstance(found, Refusal):
         raise InvalidRequest(Fault(place=text, what=found.reason))
-    return found
+    return found.contract if isinstance(found, Open) else found

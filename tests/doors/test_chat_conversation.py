@@ -329,9 +329,164 @@ def test_commands_are_all_there_and_near_misses_are_named() -> None:
 def test_an_endpoint_is_ended_by_a_run_of_its_own() -> None:
     world = FakeWorld()
     with Chat(world) as chat:
-        run = chat.say("/stop penguins").run or ""
+        assert chat.say("/stop penguins").posed == "order"
+        assert not world.runs
+        run = chat.say("y").run or ""
         chat.rest()
         assert world.runs[run].request.text == "stop penguins"
+        asked = chat.say("/extend penguins 2h")
+        assert asked.text[-1].endswith("let the endpoint penguins live 2 h longer.")
+        assert chat.say("n").text == ("Nothing was changed.",)
+        chat.say("/stop penguins")
+        assert chat.say(GOAL).posed == "start", "a goal takes the order's place"
+        chat.say("n")
+        assert chat.say("y").kind == "aside"
+        assert len(world.runs) == 1
+
+
+def _running(chat: Chat, step: str = "prepare") -> str:
+    chat.say(GOAL)
+    run = chat.say("y").run or ""
+    chat.reach(step)
+    return run
+
+
+def test_a_yes_changes_only_the_contract_that_was_shown() -> None:
+    """Two conversations on one run: what the other one changed in between is not undone."""
+    world = FakeWorld(loop_at="prepare")
+    with Chat(world) as first:
+        run = _running(first)
+        with Chat(world, name="chat-2") as second:
+            second.say(f"/use {run}")
+            shown = second.say("/amend within 3 hours")
+            assert [c.field for c in shown.changes] == ["deadline_s"]
+            world.amends_at_once = False
+            first.say("/amend budget 1 dollar")
+            assert first.say("yes").ok
+            again = second.say("yes")
+            assert (again.ok, again.posed) == (False, "amend")
+            assert "changed in between" in again.text[0]
+            assert [c.field for c in again.changes] == ["deadline_s"]
+            assert second.say("yes").ok
+        contract = world.runs[run].contract
+        assert contract is not None
+        assert (contract.budget_usd, contract.deadline_s) == (1, 10800)
+        world.release(run)
+
+
+def test_a_yes_to_a_new_goal_changes_no_running_one() -> None:
+    world = FakeWorld(loop_at="prepare")
+    with Chat(world) as chat:
+        run = _running(chat)
+        assert chat.say("accuracy at least 0.8 is enough").posed == "amend"
+        shown = chat.say("Predict Survived from titanic.csv, accuracy at least 0.8.")
+        assert shown.posed == "start"
+        assert shown.text[0].startswith("What was proposed is dropped")
+        chat.say("yes")
+        assert world.runs[run].contract is None
+
+
+def test_a_proposal_does_not_outlive_its_run() -> None:
+    world = FakeWorld(loop_at="prepare")
+    with Chat(world) as chat:
+        run = _running(chat)
+        assert chat.say("accuracy at least 0.8 is enough").posed == "amend"
+        at = chat.talk.standing()
+        assert "What was proposed is dropped" in chat.say("/cancel").text[0]
+        assert chat.talk.standing().posed == ""
+        told = chat.talk.turn("yes", at)
+        assert (told.ok, told.text) == (False, ("Nothing was changed: what was proposed is dropped.",))
+        assert world.runs[run].contract is None
+
+
+def test_a_proposal_does_not_outlive_a_run_that_another_one_ends() -> None:
+    world = FakeWorld(loop_at="prepare")
+    with Chat(world) as chat:
+        run = _running(chat)
+        chat.say("accuracy at least 0.8 is enough")
+        world.runs[run].status = "cancelled"
+        chat.rest()
+        assert chat.talk.proposal is None
+        assert any("What was proposed is dropped" in line for line in chat.beside.notices)
+
+
+def test_a_change_that_its_owner_does_not_take_is_told() -> None:
+    world = FakeWorld(loop_at="prepare", ignores="a later one has come")
+    with Chat(world) as chat:
+        run = _running(chat)
+        chat.say("accuracy at least 0.8 is enough")
+        chat.say("y")
+        said = f"The goal of run {run} was not changed: a later one has come"
+        told = [*chat.say("/status").text]
+        world.runs[run].status = "cancelled"
+        chat.rest()
+        assert [*told, *chat.beside.notices].count(said) == 1
+
+
+@pytest.mark.parametrize("line", ["accuracy 1.5", "/amend accuracy 1.5"])
+def test_what_is_impossible_is_refused_and_offers_nothing(line: str) -> None:
+    world = FakeWorld(loop_at="prepare")
+    with Chat(world) as chat:
+        _running(chat)
+        told = chat.say(line)
+        assert (told.ok, told.posed) == (False, "")
+        assert "is impossible" in " ".join(told.text)
+
+
+@pytest.mark.parametrize(
+    "line", ["accuracy 0.95", "准确率 0.95", "budget 7 dollars", "budget 2 dollars", "only logistic regression",
+             "99 trials", "no budget"],
+)  # fmt: skip
+def test_a_few_words_that_say_what_is_to_be_are_a_change(line: str) -> None:
+    world = FakeWorld(loop_at="prepare")
+    with Chat(world) as chat:
+        chat.say(GOAL)
+        assert chat.say(line).kind == "correction"
+        chat.say("y")
+        chat.reach("prepare")
+        told = chat.say(line)
+        assert told.kind == "amendment"
+
+
+@pytest.mark.parametrize(
+    "line", ["why is it refused?", "why did it fail?", "explain the verdict", "why didnt you use a GPU?",
+             "why did you choose logistic regression?"],
+)  # fmt: skip
+def test_a_question_about_what_the_tool_does_is_no_goal(line: str) -> None:
+    with Chat(FakeWorld()) as chat:
+        for goal in (GOAL, "what is the weather, predict it"):
+            chat.say(goal)
+            draft = chat.talk.draft
+            told = chat.say(line)
+            assert told.kind == "question"
+            assert told.text[0].startswith("Not started")
+            assert chat.talk.draft == draft
+        assert any("the weather is not ours" in text for text in told.text)
+
+
+def test_a_deadline_that_has_passed_is_warned_of() -> None:
+    world = FakeWorld(loop_at="train_random_forest")
+    with Chat(world) as chat:
+        _running(chat, "train_random_forest")
+        told = chat.say("deadline 1 second")
+        assert told.posed == "amend"
+        assert "with that deadline it ends at once" in " ".join(told.text)
+        assert "with that deadline" not in " ".join(chat.say("within 3 hours").text)
+
+
+def test_a_look_at_the_holdout_is_told_of_demands_on_it_only() -> None:
+    world = FakeWorld(loop_at="deploy")
+    with Chat(world) as chat:
+        _running(chat, "deploy")
+        assert "The holdout was looked at" in " ".join(chat.say("accuracy at least 0.8 is enough").text)
+        assert "The holdout" not in " ".join(chat.say("p95 latency under 300 ms").text)
+
+
+def test_a_command_that_does_not_exist_is_not_repeated_at_length() -> None:
+    with Chat(FakeWorld()) as chat:
+        (line,) = chat.say("/" + "x" * 500).text
+        assert len(line) < 70
+        assert "…" in line
 
 
 def test_a_conversation_in_chinese_is_answered_in_chinese() -> None:
@@ -341,3 +496,18 @@ def test_a_conversation_in_chinese_is_answered_in_chinese() -> None:
         told = chat.say("改成 0.85")
         assert [c.loosens for c in told.changes] == ["要求比之前低"]
         assert chat.say("n").text == ("已放弃：没有开始或更改任何内容。",)
+
+
+def test_a_proposal_does_not_outlive_a_question_that_comes_later() -> None:
+    world = FakeWorld(loop_at="prepare")
+    with Chat(world) as chat:
+        chat.say(ASKING)
+        run = chat.say("y").run or ""
+        chat.reach("prepare")
+        assert chat.say("accuracy at least 0.8 is enough").posed == "amend"
+        at = chat.talk.standing()
+        world.loop_at = None
+        chat.rest()
+        assert chat.talk.standing().posed == "approve"
+        assert chat.talk.turn("y", at).ok is False
+        assert (world.runs[run].answers, world.runs[run].contract) == ({}, None)

@@ -120,6 +120,7 @@ class Stage:
         chosen = world if isinstance(world, World) else load_world(world)
         self.backend = SimBackend(chosen, seed=seed, clock=self.clock, folder=folder / "objects")
         self.brain = Given(contract)
+        self.goal = "the goal"
         self.settings = Settings(home=folder / "home", runtime=folder / "runtime", user="ada", backend="sim")
 
     def session(self, limits: Limits | None = None, *, clock: Clock | None = None) -> Session:
@@ -132,7 +133,7 @@ class Stage:
         )
 
     def request(self, *, accept: bool = False) -> Request:
-        return Request(text="the goal", source="cli:ada", accept=accept, folder=str(self.folder))
+        return Request(text=self.goal, source="cli:ada", accept=accept, folder=str(self.folder))
 
     def run(
         self, *, accept: bool = False, ask: Asked | None = None, limits: Limits | None = None

@@ -49,10 +49,16 @@ class Modelled(Given):
         return propose(self.asker, *given, **asked)
 
 
-def opened(stage: Stage, wanted: Contract, *turns: Any, ask: Asked | None = None) -> tuple[RunDocument, ScriptedAsker]:
+MEND = "Why is tumours slow? Fix it, with another size if need be."
+
+
+def opened(
+    stage: Stage, wanted: Contract, *turns: Any, ask: Asked | None = None, goal: str = MEND
+) -> tuple[RunDocument, ScriptedAsker]:
     """The run of an open goal, driven to its end."""
     asker = ScriptedAsker(*turns, endless=True)
     stage.brain = Modelled(wanted, asker)
+    stage.goal = goal
     return stage.ended(ask=ask), asker
 
 
@@ -118,6 +124,32 @@ def test_a_goal_that_says_to_change_nothing_is_only_looked_into(tmp_path: Path) 
     assert (document.run.exit_code, asker.rendered) == (1, [])
     assert "nothing was done about it" in document.run.reason
     assert list(sizes(stage).values()) == [(100, 2)]
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Diagnose tumours and report the cause.",
+        "Why is tumours slow? I will fix it myself.",
+        "tumours 为什么慢？只告诉我原因",
+    ],
+)
+def test_who_only_asks_gets_an_answer_and_no_repair_whatever_the_model_takes_it_for(tmp_path: Path, goal: str) -> None:
+    stage = crowded(tmp_path)
+    document, asker = opened(stage, about("diagnose"), steps(size_of(4)), goal=goal)
+    assert asker.rendered == []
+    assert list(sizes(stage).values()) == [(100, 2)]
+    assert "capacity" in str(document.run.findings) or "容量" in str(document.run.findings)
+
+
+@pytest.mark.parametrize("goal", ["Halve the replicas of tumours.", "Scale tumours down.", "减少 tumours 的副本数"])
+def test_a_model_that_goes_the_other_way_than_the_goal_says_changes_nothing_by_itself(
+    tmp_path: Path, goal: str
+) -> None:
+    stage, _ = served(tmp_path, replicas=4)
+    document, _ = opened(stage, about("scale", LATENCY), steps(size_of(8)), goal=goal)
+    assert document.run.exit_code != 0
+    assert [n for _, n in sizes(stage).values()] == [4]
 
 
 def test_a_bad_version_is_mended_by_the_one_before_it(tmp_path: Path) -> None:
@@ -240,10 +272,12 @@ def test_less_than_half_and_more_than_twice_is_not_what_was_left_open(tmp_path: 
     assert document.run.exit_code != 0
 
 
-def test_a_model_that_reads_for_ever_leaves_the_size_as_it_is(tmp_path: Path) -> None:
+def test_a_model_that_reads_for_ever_leaves_the_size_to_a_person(tmp_path: Path) -> None:
+    """The rules find no number by themselves, and to leave it as it is would be no answer to the goal."""
     stage, _ = served(tmp_path, replicas=4)
     document, asker = opened(stage, about("scale", LATENCY), reads(INSPECT))
-    assert document.run.exit_code == 0, document.run.reason
+    assert document.run.exit_code == 4, document.run.reason
+    assert "how many replicas" in document.run.reason
     assert len(asker.rendered) == 4
     assert [n for _, n in sizes(stage).values()] == [4]
 

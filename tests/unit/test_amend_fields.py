@@ -6,7 +6,7 @@ import pytest
 from carried import carry, seen
 from given import ACCURACY, ERRORS, LATENCY, Story, contract, part, proposed
 
-from agent.amend import blocked, diff
+from agent.amend import blocked, diff, digest, in_words
 from agent.contract import Clause, Contract, Data, Objective, Placement, Relative, Rollout, Search, Split
 from tools.language import speaking
 
@@ -172,3 +172,35 @@ def test_every_name_of_a_field_is_a_field() -> None:
 
 
 CUSTOM = {"id": "own", "metric": "custom:own", "op": ">=", "value": 1.0, "where": "holdout"}
+
+
+def test_models_that_are_named_are_the_only_ones_and_that_is_said() -> None:
+    assert [str(c) for c in diff(WANTED, FAMILY)] == [
+        "the models: those that suit the task → random_forest (only these are tried)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("read in two ways: `parts.0.clauses` as 1", "read in two ways: demand as 1"),
+        ("`parts.0.rollout.hold_s`", "the time of each rollout step"),
+        ("`budget_usd` as $1 or `deadline_s`", "the budget as $1 or the deadline"),
+        ("`parts.0.clauses.accuracy.value`", "demand"),
+        ("`parts.99.data`", "the data"),
+        ("say `accuracy 0.92`", "say `accuracy 0.92`"),
+        ("the column `species`", "the column `species`"),
+    ],
+)
+def test_fields_are_called_what_people_call_them(text: str, said: str) -> None:
+    assert in_words(text, WANTED) == said
+
+
+def test_of_several_parts_the_one_that_is_meant_is_named() -> None:
+    two = WANTED.model_copy(update={"parts": (*WANTED.parts, part(ACCURACY, name="other", target="other"))})
+    assert in_words("`parts.1.clauses`", two) == "other: demand"
+
+
+def test_a_contract_is_known_by_its_digest() -> None:
+    assert digest(WANTED) == digest(Contract.model_validate_json(WANTED.model_dump_json()))
+    assert digest(WANTED) != digest(clauses(value=0.8))

@@ -12,6 +12,7 @@ from agent.decide import Continue, decide, unlikely
 from agent.judge import Judgement
 from agent.observe import Observation
 from agent.search import EXTENSIONS
+from agent.sentences import sentence
 from agent.state import Decided, Ended
 from tools.errors import Cause
 from tools.record import Json
@@ -361,3 +362,8 @@ def test_a_plan_that_is_done_is_the_end() -> None:
     story.ended("evaluate", {})
     saw(story, "evaluate", "holdout", "accuracy", 0.95)
     assert decided(story) == Decided(action="finish", why="", code=0)
+
+
+def test_a_decision_without_a_reason_is_said_without_a_colon() -> None:
+    assert sentence(Decided(action="finish", why="", code=0)) == "decided to finish"
+    assert sentence(Decided(action="finish", why="x", code=0)) == "decided to finish: x"

@@ -11,6 +11,7 @@ from agent.brain.llm.client.errors import Spent, Unpriced
 from agent.brain.llm.client.metering import Meter, estimated, most_read
 from agent.brain.llm.client.streamed import Usage
 from agent.errors import OverLimit
+from tools.record import Json
 
 BODY = {"messages": [{"role": "user", "content": "x" * 1000}]}
 
@@ -66,8 +67,18 @@ def test_an_account_without_room_ends_the_question() -> None:
 
 def test_a_fraction_of_a_micro_dollar_is_a_whole_one() -> None:
     made, purse = meter(price=(0.05, 0.0))
-    made.settle(made.reserve("a/1", BODY), Usage(read=1, written=1))
+    made.settle(made.reserve("a/1", {}), Usage(read=1, written=1))
     assert purse.settled["a/1"] == (2, 1)
+
+
+@pytest.mark.parametrize("told", [0, 1])
+def test_a_server_that_counts_nothing_of_what_it_was_sent_is_not_believed(told: int) -> None:
+    made, purse = meter(price=(1.0, 1.0))
+    body: Json = {"messages": [{"role": "user", "content": "long " * 400}]}
+    made.settle(made.reserve("a/1", body), Usage(read=told, written=1))
+    assert purse.settled["a/1"][0] >= 200
+    made.settle(made.reserve("a/2", body), Usage(read=0, written=0), worked=False)
+    assert purse.settled["a/2"] == (0, 0)
 
 
 def test_an_unknown_price_is_asked_about_once_and_its_money_stays_unknown() -> None:

@@ -76,3 +76,24 @@ def test_any_text_whatever_is_looked_at_without_an_error(text: str, running: boo
     is_question(text, running)
     mentions(text)
     assert set(topics(text)) <= set(get_args(Topic))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["accuracy 0.95", "准确率 0.95", "budget 7 dollars", "budget 2 dollars", "only logistic regression", "99 trials",
+     "no budget", "至少 0.9 准确率"],
+)  # fmt: skip
+def test_a_few_words_that_say_what_is_to_be_are_no_question(text: str) -> None:
+    assert not is_question(text, True)
+    assert not is_question(text, False)
+
+
+def test_a_question_may_name_the_run_that_goes_on() -> None:
+    assert is_question("is breast-cancer done?", True)
+    assert "now" in topics("is breast-cancer done?")
+
+
+def test_who_asks_why_something_was_done_states_no_goal() -> None:
+    assert is_question("why did you choose logistic regression?", False)
+    assert not is_question("why is churn so high in our customers", False)
+    assert not is_question("are you able to train a classifier for churn", True)

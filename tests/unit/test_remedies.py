@@ -158,6 +158,25 @@ def test_a_size_that_is_left_open_is_between_half_and_twice(
     assert (found[0], found[-1]) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Halve the replicas of tumours if p95 allows", (2, 2)),
+        ("把 tumours 的副本减半", (2, 2)),
+        ("Double the replicas", (8, 8)),
+        ("副本翻倍", (8, 8)),
+        ("Scale tumours down", (2, 4)),
+        ("减少 tumours 的副本数", (2, 4)),
+        ("Scale up, latency suffers", (4, 8)),
+        ("It is down: scale up", (2, 8)),
+        ("Find the right number of replicas", (2, 8)),
+    ],
+)
+def test_the_way_that_the_goal_says_is_the_way_it_goes(text: str, expected: tuple[int, int]) -> None:
+    found = remedy.sizes(part(task="scale", data=()), served(4), text)
+    assert (found[0], found[-1]) == expected
+
+
 def test_nothing_grows_past_the_goals_own_bound() -> None:
     wanted = PART.model_copy(update={"rollout": Rollout(max_replicas=4)})
     assert remedy.remedied(wanted, "capacity", seen(4)) is None

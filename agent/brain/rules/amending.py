@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from agent.agree import same
 from agent.brain.protocol import Context
-from agent.brain.rules.framed import Said, figures, named, said_of
+from agent.brain.rules.framed import Said, figures, said_of
+from agent.brain.rules.grammar.entities import Entity
+from agent.brain.rules.phrasing import asks, asks_of_the_plan, keeps, lifted, meant, of_budget
 from agent.contract import Clause, Contract, Data, Part, Remark
 from agent.wording import clean, demand, number
 from tools.language import tr
@@ -25,15 +27,6 @@ _INSTEAD: Final = re.compile(
 _PARTICLE: Final = re.compile(r"\s*\b(?:instead|rather)\b(?!\s+of\b)", re.IGNORECASE)
 _ALSO: Final = re.compile(
     r"\balso\b|\badd\b|\bas well\b|\btoo\b|\badditional|\bjoin(?:ed)?\b|也|再加|加上|以及|另外|还要", re.IGNORECASE
-)
-_LIFT: Final = re.compile(
-    r"\b(?:drop|remove|forget|lift|delete|ignore|without|no)\b|\bdo(?:n't| not) need\b"
-    r"|取消|去掉|不要|放弃|删除|不设|不限|忘掉",
-    re.IGNORECASE,
-)
-_KEEP: Final = re.compile(
-    r"\b(?:do(?:n't| not)|never)\s+(?:drop|remove|forget|lift|delete|ignore)\b|(?:不要|别)(?:取消|去掉|放弃|删除|忘掉)",
-    re.IGNORECASE,
 )
 _ASKED: Final = "parts"
 _MS: Final = 1000.0
@@ -76,11 +69,14 @@ def amended(before: Contract, text: str, understood: Contract, context: Context)
 
     `understood`: the text by itself. A text with a subject of its own is a goal, and takes the whole contract's place.
     """
-    if stands_alone(understood):
+    if stands_alone(understood) and not asks_of_the_plan(text):
         return understood
     whole, text = text, plainly(text)
-    if (lifted := _lifted(before, text)) is not None:
-        return lifted
+    taken_back = lifted(text)
+    if asks(text) or keeps(text) or (taken_back and figures(text)):
+        return _asks_what(before)
+    if taken_back and (without := _without_those(before, taken_back)) != before:
+        return without
     found = [said_of(part, text, context) for part in before.parts]
     if not found:
         return understood
@@ -90,8 +86,8 @@ def amended(before: Contract, text: str, understood: Contract, context: Context)
         return _asks(before, tr("Which part is meant: {names}?", names=names))
     said = found[at or 0]
     rest = _bare(text, said)
-    if (not said.anything and not rest) or (_KEEP.search(text) and not rest):
-        return _asks(before, tr("What is to change? Name the field and its new value, for example `accuracy 0.92`."))
+    if not said.anything and not rest:
+        return _asks_what(before)
     if len({dim for _, dim in rest}) < len(rest):
         shown = ", ".join(number(value) for value, _ in rest)
         return _asks(before, tr("What is meant by each of {figures}? Say it field by field.", figures=shown))
@@ -106,6 +102,10 @@ def amended(before: Contract, text: str, understood: Contract, context: Context)
 
 def _asks(before: Contract, question: str) -> Contract:
     return before.model_copy(update={"questions": (*before.questions, Remark(field=_ASKED, text=question))})
+
+
+def _asks_what(before: Contract) -> Contract:
+    return _asks(before, tr("What is to change? Name the field and its new value, for example `accuracy 0.92`."))
 
 
 def _meant(before: Contract, found: list[Said], text: str) -> int | None:
@@ -124,20 +124,18 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"[\w.-]+", text))
 
 
-def _lifted(before: Contract, text: str) -> Contract | None:
-    """The contract without what the text takes back: a demand, the budget, the deadline. None when it takes none."""
-    if _LIFT.search(text) is None or _KEEP.search(text) is not None or figures(text):
-        return None
+def _without_those(before: Contract, taken_back: tuple[Entity, ...]) -> Contract:
+    """The contract without what the text takes back: a demand, the budget, the deadline."""
     changes: dict[str, object] = {}
-    if named(text, "budget") and before.budget_usd is not None:
+    gone = tuple(e.readings["metric"] for e in taken_back if e.means("metric"))
+    if any(of_budget(e) for e in taken_back) and before.budget_usd is not None:
         changes |= {"budget_usd": None, "budget_per": None}
-    if "deadline" in named(text, "deadline") and before.deadline_s is not None and not named(text, "metric"):
+    if any(e.means("deadline", "deadline") for e in taken_back) and before.deadline_s is not None and not gone:
         changes["deadline_s"] = None
-    gone = tuple(named(text, "metric"))
     parts = tuple(p.model_copy(update={"clauses": _without(p.clauses, gone)}) for p in before.parts)
     if gone and parts != before.parts:
         changes["parts"] = parts
-    return before.model_copy(update=changes) if changes else None
+    return before.model_copy(update=changes) if changes else before
 
 
 def _without(clauses: tuple[Clause, ...], gone: tuple[str, ...]) -> tuple[Clause, ...]:
@@ -228,7 +226,7 @@ def _bare(text: str, said: Said) -> list[tuple[float, str]]:
     def free(value: float) -> bool:
         return not any(same(value * scale, each) for scale in (1.0, 100.0, 1000.0, 0.01) for each in taken)
 
-    return [(value, dim) for value, dim in figures(text) if free(value)]
+    return [(value, dim) for value, dim in meant(text) if free(value)]
 
 
 def _placed(contract: Contract, value: float, dim: str) -> Contract | Remark:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.brain.protocol import Account, Answer, Change, Context, Evidence, Fact, Known, Opinion, Terms
+from agent.brain.protocol import Account, Answer, Change, Context, Evidence, Fact, Known, Open, Opinion, Terms
 from agent.brain.rules.grammar.understand import Rules as Grammar
 from agent.brain.rules.planning.honoured import unsupported
 from agent.brain.rules.planning.propose import propose
@@ -58,16 +58,29 @@ class Embedded:
         return answer(question, facts)
 
 
-class Rules(Grammar, Embedded):
+class Rules(Embedded):
     """Understands by grammar."""
 
-    def understand(self, goal: Goal, context: Context) -> Contract | Refusal:
-        """What the text states; as a correction where there is a contract to correct."""
+    def understand(self, goal: Goal, context: Context) -> Contract | Refusal | Open:
+        """What the text states; as a correction where there is a contract to correct.
+
+        Open where something is to be mended: what to do depends on what the diagnosis finds.
+        """
         if context.before is None:
-            return super().understand(goal, context)
+            found = Grammar().understand(goal, context)
+            return Open(contract=found) if isinstance(found, Contract) and _to_mend(found, goal.text) else found
         from agent.brain.rules.amending import amended, plainly  # only a conversation corrects
 
-        understood = super().understand(Goal.of(plainly(goal.text), source=goal.source), context)
+        understood = Grammar().understand(Goal.of(plainly(goal.text), source=goal.source), context)
         if isinstance(understood, Refusal):
             return understood
         return amended(context.before, goal.text, understood, context)
+
+
+def _to_mend(contract: Contract, text: str) -> bool:
+    """Whether its one part is a diagnosis, and the text asks to mend what it finds."""
+    if len(contract.parts) != 1 or contract.parts[0].task != "diagnose":
+        return False
+    from agent.brain.rules.mending_asked import asks_to_mend  # only a diagnosis asks
+
+    return asks_to_mend(text)

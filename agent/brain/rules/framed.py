@@ -109,11 +109,6 @@ def figures(text: str) -> list[tuple[float, str]]:
     return [(e.number, e.dim) for e in read(text).entities if e.number is not None and e.exact]
 
 
-def named(text: str, kind: str) -> list[str]:
-    """What the words of one kind in the text stand for: `latency` for `the latency demand`."""
-    return [e.readings[kind] for e in read(text).entities if e.means(kind)]
-
-
 def _frame(part: Part) -> str:
     if part.task in _TRAINED:
         return f"{_TRAINED[part.task]} {_DATA}{_SERVED[part.rollout.strategy]}"

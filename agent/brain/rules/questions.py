@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, get_args
 import yaml
 
 from agent.brain.protocol import Topic
+from agent.brain.rules.framed import figures
 from agent.brain.rules.grammar.lexicon import Lexicon, lexicon, pieces
 from agent.brain.rules.grammar.scan import normalise, scan
 
@@ -111,8 +112,22 @@ def is_question(text: str, running: bool) -> bool:
     clauses = [piece for c in _CLAUSES.split(plain) if (piece := pieces(c))]
     if any(_orders(c) for c in clauses):
         return False
-    asked = "?" in told or any(_asks(c) for c in clauses) or (len(told) <= _BARE and not _strange(told))
-    return asked and (_rests_on_strong_words(told) if running else _of_a_run(told))
+    worded = "?" in told or any(_asks(c) for c in clauses)
+    if not worded and (len(told) > _BARE or _strange(told) or _says(told, plain)):
+        return False
+    if worded and _of_its_doing(told):
+        return True
+    return _rests_on_strong_words(told) if running else _of_a_run(told)
+
+
+def _says(told: tuple[str, ...], plain: str) -> bool:
+    """A few words that say what is to be, and do not ask what is: a figure, or a limit like `only`, `no`."""
+    return bool(figures(plain)) or _begins(_bare(told), "limit")
+
+
+def _of_its_doing(told: tuple[str, ...]) -> bool:
+    """It asks why or how the one who is asked did something: `why did you`, `what have you`."""
+    return _begins(_bare(told), "doing") and not _found(told, "thing")
 
 
 def _asks(told: tuple[str, ...]) -> bool:

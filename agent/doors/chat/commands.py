@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from tools.language import tr
+
+_SHOWN: Final = 24
+"""Characters of a command that does not exist."""
 
 
 def commands() -> Mapping[str, tuple[str, str]]:
@@ -35,10 +39,11 @@ def commands() -> Mapping[str, tuple[str, str]]:
 
 def unknown(name: str) -> str:
     """What is said to a command that does not exist."""
+    shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
     near = difflib.get_close_matches(name, commands(), n=1)
     if near:
-        return tr("There is no /{name}: did you mean /{near}?", name=name, near=near[0])
-    return tr("There is no /{name}: /help lists what there is.", name=name)
+        return tr("There is no /{name}: did you mean /{near}?", name=shown, near=near[0])
+    return tr("There is no /{name}: /help lists what there is.", name=shown)
 
 
 def help_lines() -> Iterator[str]:

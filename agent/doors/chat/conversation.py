@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from agent.amend import diff
+from agent.amend import diff, in_words
 from agent.brain.protocol import Context
 from agent.brain.rules.amending import stands_alone
 from agent.brain.rules.questions import is_question
-from agent.contract import Contract, Refusal
+from agent.contract import Refusal
 from agent.doors.chat.driving import Driver
 from agent.doors.chat.journal import Draft, Thread, summary
 from agent.doors.chat.notices import Notices
-from agent.doors.chat.told import Gathered, Told, Voice
+from agent.doors.chat.proposals import Awaited, Order, Proposal, lapsed
+from agent.doors.chat.told import Gathered, Late, Told, Voice
 from agent.doors.chat.turns import At, Posed, Turn, meaning
 from agent.errors import GoalkeeperError, InvalidRequest
 from agent.goal import Goal
@@ -26,7 +27,7 @@ from agent.prospect import Request
 from agent.wording import clean, headline, outside
 from tools.errors import ToolError
 from tools.language import Language, language_of, speaking, tr
-from tools.record import Json, Record
+from tools.record import Json
 
 if TYPE_CHECKING:
     from agent.documents import Pending, PlanDocument, RunDocument, RunView
@@ -35,33 +36,6 @@ if TYPE_CHECKING:
 OVER = ("done", "cancelled", "failed")
 _LINE = 2000
 """Characters of one line of an answer."""
-
-
-class Late(Protocol):
-    """Where that goes which happens between two turns, from the thread that drives."""
-
-    shows_ends: bool
-    """Whether a report is shown as soon as the run is over."""
-
-    def notice(self, text: str) -> None: ...
-
-    def question(self, pending: Pending) -> None: ...
-
-    def ended(self, document: RunDocument) -> None: ...
-
-    def nudge(self) -> None:
-        """Where the conversation stands has changed."""
-        ...
-
-
-class Proposal(Record):
-    """A change of a run's contract that waits for a yes."""
-
-    run: str
-    contract: Contract
-    text: str
-    anew: bool = False
-    """The run cannot take it: a yes cancels it and states the goal anew."""
 
 
 class Conversation:
@@ -95,6 +69,7 @@ class Conversation:
         self.shown: PlanDocument | None = None
         """The draft's plan."""
         self.proposal: Proposal | None = None
+        self.order: Order | None = None
         self.begun: str | None = None
         """A run that was begun with another contract than was shown, and is not driven before that is approved."""
         self.offered = False
@@ -102,6 +77,7 @@ class Conversation:
         self.over = False
         """The person leaves."""
         self._notices = Notices()
+        self.awaited = Awaited()
         self._asked: set[tuple[str, str]] = set()
         self._answered: set[tuple[str, str]] = set()
         self._unwritten: deque[str] = deque()
@@ -133,7 +109,9 @@ class Conversation:
         return At(draft=self.draft is not None)
 
     def _posed(self, view: RunView | None) -> tuple[Posed, str]:
-        if self.proposal is not None:
+        if self.order is not None:
+            return "order", ""
+        if self.proposal is not None and view is not None and view.status not in OVER:
             return ("anew" if self.proposal.anew else "amend"), ""
         if self.begun is not None or (self.draft is not None and startable(self.shown)):
             return "start", ""
@@ -162,6 +140,7 @@ class Conversation:
         with self.speaking():
             try:
                 self._write("person", {"text": _spoken(turn), "kind": turn.kind})
+                self._catch_up(told)
                 perform(self, turn, at, told)
             except (GoalkeeperError, ToolError, OSError) as error:
                 _explain(error, told)
@@ -227,7 +206,7 @@ class Conversation:
         asked = document.contract.questions if document.contract is not None else ()
         if asked and draft.before is not None and not draft.before.questions:
             for question in asked:
-                told.fault(outside(question.text))
+                told.fault(outside(in_words(question.text, draft.before)))
             return  # what was understood before still stands
         if draft.before is not None and document.contract is not None:
             changes = diff(draft.before, document.contract)
@@ -235,6 +214,7 @@ class Conversation:
                 told.fault(tr("Nothing of the goal would change by that."))
                 return
             told.changes(changes)
+        self.lapse(told)
         self.draft, self.shown, self.begun = draft, document, None
         self.note("draft", **draft.model_dump(mode="json"))
         told.plan(document)
@@ -252,10 +232,24 @@ class Conversation:
             before=draft.before,
         )
 
-    def about(self, run: str) -> None:
+    def lapse(self, told: Gathered) -> None:
+        """What was proposed and not answered is answered by no later yes."""
+        if self.proposal is not None or self.order is not None:
+            self.proposal = self.order = None
+            told.line(lapsed())
+
+    def _catch_up(self, told: Gathered) -> None:
+        """What became of changes that were left, and of a proposal whose run is over."""
+        for line in self.awaited.heard(self.session):
+            told.line(line)
+        if self.proposal is not None and self.session.view(self.proposal.run).status in OVER:
+            self.lapse(told)
+
+    def about(self, run: str, told: Gathered) -> None:
         """From now on that run is talked about."""
         if run != self.run:
-            self.run, self.proposal = run, None
+            self.lapse(told)
+            self.run = run
             self.note("about", run=run)
 
     def drive(self, run: str, told: Gathered) -> bool:
@@ -313,12 +307,30 @@ class Conversation:
         with speaking(language_of(view.goal)):
             for line in self._notices.of(view):
                 self.late.notice(line)
+            for line in self.awaited.heard(self._doing, view.id):
+                self._say_late(line)
             for pending in view.pending:
                 if (view.id, pending.id) not in self._asked:
                     self._asked.add((view.id, pending.id))
+                    self._lapse_late()
                     self.late.question(pending)
 
+    def _say_late(self, line: str) -> None:
+        self._unwritten.append(line)
+        self.late.notice(line)
+
+    def _lapse_late(self) -> None:
+        """Something else is asked from now on."""
+        if self.proposal is not None or self.order is not None:
+            self.proposal = self.order = None
+            self._say_late(lapsed())
+
     def _rest(self, run: str, result: RunDocument | BaseException) -> None:
+        with self.speaking(), suppress(GoalkeeperError, OSError):
+            for line in self.awaited.heard(self._doing, run):
+                self._say_late(line)
+            if not isinstance(result, BaseException) and result.run.status in OVER:
+                self._lapse_late()
         if isinstance(result, BaseException):
             told = Gathered()
             with self.speaking():

@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING
 
 from agent.amend import diff
 from agent.brain.cited import render
+from agent.brain.rules.questions import topics
+from agent.doors.chat.changing import accepted, amend, anew, carry_out, focus
 from agent.doors.chat.commands import help_lines, unknown
-from agent.doors.chat.conversation import OVER, Conversation, Proposal
-from agent.doors.chat.journal import Draft
+from agent.doors.chat.conversation import OVER, Conversation, startable
+from agent.doors.chat.drafted import answered
+from agent.doors.chat.proposals import Order
 from agent.doors.chat.told import Gathered
 from agent.doors.chat.turns import At, Turn
 from agent.doors.paper import Grid
-from agent.errors import Fault, InvalidRequest
 from agent.settings import duration as seconds_of
-from agent.wording import clean, moment, money, outside, paces, span, spent
+from agent.wording import clean, duration, moment, money, outside, paces, span, spent
 from tools.language import tr
 
 if TYPE_CHECKING:
-    from agent.contract import Contract
-    from agent.documents import RunDocument
+    pass
 
 EVENTS = 20
 """Lines of the journal that are shown."""
 _LINE = 2000
-Order = Callable[[Conversation, str, Gathered], None]
+Perform = Callable[[Conversation, str, Gathered], None]
 
 
 def perform(talk: Conversation, turn: Turn, at: At, told: Gathered) -> None:
@@ -54,9 +55,9 @@ def perform(talk: Conversation, turn: Turn, at: At, told: Gathered) -> None:
 
 
 def _question(talk: Conversation, text: str, told: Gathered) -> None:
-    if talk.run is None and talk.draft is not None:
-        _cost(talk, "", told)
-        told.line(tr("/plan shows the contract, the plan and what will be asked."))
+    if talk.draft is not None and talk.shown is not None and _about_draft(talk, text):
+        for line in answered(talk.shown, text):
+            told.line(outside(line, limit=_LINE))
         return
     if talk.run is None:
         told.fault(tr("There is no run to ask about yet: state a goal, or choose a run with /use."))
@@ -69,27 +70,11 @@ def _question(talk: Conversation, text: str, told: Gathered) -> None:
         told.line(outside(line, limit=_LINE))
 
 
-def amend(talk: Conversation, text: str, told: Gathered) -> None:
-    """What a change of the running goal comes to; it takes effect with a yes."""
-    run = _focus(talk)
-    document = talk.session.show(run)
-    contract = talk.session.corrected(run, text)
-    before = document.contract
-    if contract.questions or before is None:
-        for question in contract.questions:
-            told.fault(outside(question.text))
-        return
-    changes = diff(before, contract)
-    if not changes:
-        told.fault(tr("Nothing of the goal would change by that."))
-        return
-    told.changes(changes)
-    if document.run.holdout_looks and any(".clauses." in c.field for c in changes):
-        told.line(tr("The holdout was looked at before this change: what it showed was known."))
-    why = talk.session.objections(run, contract)
-    for reason in why:
-        told.fault(outside(reason))
-    talk.proposal = Proposal(run=run, contract=contract, text=text, anew=bool(why))
+def _about_draft(talk: Conversation, text: str) -> bool:
+    """Whether a question is about the goal that is shown, and not about a run that goes on beside it."""
+    if talk.run is None or talk.session.view(talk.run).status in OVER:
+        return True
+    return not startable(talk.shown) and "refused" in topics(text)
 
 
 def _start(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
@@ -103,7 +88,7 @@ def _start(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
             return
         assert talk.draft is not None
         run = talk.planner.start(talk.request(talk.draft))
-        talk.about(run)
+        talk.about(run, told)
         if _otherwise(talk, run, told):
             return
     shown = talk.shown
@@ -128,55 +113,18 @@ def _otherwise(talk: Conversation, run: str, told: Gathered) -> bool:
     return True
 
 
-def _amend(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
-    proposal, talk.proposal = talk.proposal, None
-    assert proposal is not None
-    if not yes:
-        told.line(tr("Nothing was changed."))
-        return
-    message = talk.session.amend(proposal.run, proposal.contract, text=proposal.text, who=talk.user)
-    talk.note("amended", run=proposal.run, text=proposal.text)
-    _carry_out(talk, proposal.run, message, told)
-
-
-def _anew(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
-    """Cancel the run and state its goal as it is now."""
-    proposal, talk.proposal = talk.proposal, None
-    assert proposal is not None
-    if not yes:
-        told.line(tr("Nothing was changed: run {run} goes on as it was.", run=proposal.run))
-        return
-    document = talk.session.show(proposal.run)
-    _carry_out(talk, proposal.run, talk.session.cancel(proposal.run, talk.user), told)
-    _restate(talk, document, document.contract, proposal.text, told)
-
-
-def _restate(talk: Conversation, document: RunDocument, contract: Contract | None, text: str, told: Gathered) -> None:
-    talk.draft, talk.shown = Draft(text=document.goal.text), document
-    if contract is not None:
-        talk.correct(text, told)
-
-
 def _approve(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
     _answer(talk, (at.question,), told, approve=yes)
 
 
 def _answer(talk: Conversation, names: tuple[str, ...], told: Gathered, *, approve: bool) -> None:
-    run = _focus(talk)
+    run = focus(talk)
     answered = talk.session.answer(run, approve=approve, pending=names, who=talk.user)
     talk.answered(run, answered.questions)
     talk.note("answered", run=run, questions=list(answered.questions), approve=approve)
     for line in answered.left:
         told.line(outside(line, limit=_LINE))
-    _carry_out(talk, run, answered.message, told)
-
-
-def _carry_out(talk: Conversation, run: str, message: str, told: Gathered) -> None:
-    """The run goes on here; where it cannot, the message says who carries it out."""
-    if talk.driver.run == run or (not talk.driver.busy and talk.drive(run, told)):
-        told.line(tr("Taken down: run {run} goes on with it.", run=run))
-    else:
-        told.line(clean(message))
+    carry_out(talk, run, answered.message, told)
 
 
 def _resume(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
@@ -184,23 +132,7 @@ def _resume(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
     if yes:
         _go_on(talk, "", told)
     else:
-        told.line(tr("Run {run} stays as it is; /resume goes on with it.", run=_focus(talk)))
-
-
-_ANSWERS: Mapping[str, Callable[[Conversation, At, Gathered, bool], None]] = {
-    "start": _start,
-    "amend": _amend,
-    "anew": _anew,
-    "approve": _approve,
-    "resume": _resume,
-}
-
-
-def _focus(talk: Conversation) -> str:
-    if talk.run is None:
-        what = tr("is about no run yet: state a goal, or /use")
-        raise InvalidRequest(Fault(place=tr("this conversation"), what=what))
-    return talk.run
+        told.line(tr("Run {run} stays as it is; /resume goes on with it.", run=focus(talk)))
 
 
 def _help(talk: Conversation, text: str, told: Gathered) -> None:
@@ -209,14 +141,14 @@ def _help(talk: Conversation, text: str, told: Gathered) -> None:
 
 
 def _status(talk: Conversation, text: str, told: Gathered) -> None:
-    told.view(talk.session.view(_focus(talk)))
+    told.view(talk.session.view(focus(talk)))
 
 
 def _plan(talk: Conversation, text: str, told: Gathered) -> None:
     if talk.draft is not None and talk.shown is not None:
         told.plan(talk.shown)
     else:
-        told.plan(talk.session.show(_focus(talk)))
+        told.plan(talk.session.show(focus(talk)))
 
 
 def _cost(talk: Conversation, text: str, told: Gathered) -> None:
@@ -225,7 +157,7 @@ def _cost(talk: Conversation, text: str, told: Gathered) -> None:
         time, usd = span(estimate.seconds, "seconds"), span(estimate.usd, "usd")
         told.line(tr("Not started. It would take {time} and cost {usd}.", time=time, usd=usd))
         return
-    run = _focus(talk)
+    run = focus(talk)
     view, document = talk.session.view(run), talk.session.show(run)
     told.line(tr("{usd} spent", usd=spent(view.spent_usd, view.budget_usd)))
     told.line(tr("{usd} reserved", usd=money(view.reserved_usd)))
@@ -235,7 +167,7 @@ def _cost(talk: Conversation, text: str, told: Gathered) -> None:
 
 
 def _report(talk: Conversation, text: str, told: Gathered) -> None:
-    told.report(talk.session.show(_focus(talk)))
+    told.report(talk.session.show(focus(talk)))
 
 
 def _events(talk: Conversation, text: str, told: Gathered) -> None:
@@ -243,7 +175,7 @@ def _events(talk: Conversation, text: str, told: Gathered) -> None:
         told.fault(tr("/events takes a number of lines from 1 to 10000."))
         return
     most = int(text) if text else EVENTS
-    for event in list(talk.session.events(_focus(talk)))[-most:]:
+    for event in list(talk.session.events(focus(talk)))[-most:]:
         told.line(f"{event.seq:>5}  {event.kind:<12} {outside(event.text, limit=_LINE)}")
 
 
@@ -265,14 +197,14 @@ def _amend_with(talk: Conversation, text: str, told: Gathered) -> None:
 
 
 def _cancel(talk: Conversation, text: str, told: Gathered) -> None:
-    run = _focus(talk)
+    run = focus(talk)
     message = talk.session.cancel(run, talk.user)
-    talk.proposal = None
-    _carry_out(talk, run, message, told)
+    talk.lapse(told)
+    carry_out(talk, run, message, told)
 
 
 def _go_on(talk: Conversation, text: str, told: Gathered) -> None:
-    run = _focus(talk)
+    run = focus(talk)
     if talk.session.view(run).status in OVER:
         told.fault(tr("Run {run} is over: /report shows how.", run=run))
     elif talk.drive(run, told):
@@ -282,7 +214,7 @@ def _go_on(talk: Conversation, text: str, told: Gathered) -> None:
 def _wait(talk: Conversation, text: str, told: Gathered) -> None:
     while not talk.driver.wait(0.2):  # in pieces, so that an interruption is heard
         pass
-    run = _focus(talk)
+    run = focus(talk)
     document = talk.session.show(run)
     if talk.late.shows_ends:
         return
@@ -307,7 +239,7 @@ def _use(talk: Conversation, text: str, told: Gathered) -> None:
         told.fault(tr("/use takes the id of a run: /runs lists them."))
         return
     view = talk.session.view(text)
-    talk.about(view.id)
+    talk.about(view.id, told)
     talk.offered = view.status not in OVER and talk.driver.run != view.id
     told.view(view)
 
@@ -321,9 +253,9 @@ def _new(talk: Conversation, text: str, told: Gathered) -> None:
 
 def _clear(talk: Conversation, text: str, told: Gathered) -> None:
     if talk.begun is not None:
-        _carry_out(talk, talk.begun, talk.session.cancel(talk.begun, talk.user), told)
-    waits = talk.draft is not None or talk.proposal is not None
-    talk.draft = talk.shown = talk.begun = talk.proposal = None
+        carry_out(talk, talk.begun, talk.session.cancel(talk.begun, talk.user), told)
+    waits = any(each is not None for each in (talk.draft, talk.proposal, talk.order))
+    talk.draft = talk.shown = talk.begun = talk.proposal = talk.order = None
     talk.note("dropped")
     told.line(tr("Forgotten: nothing was started or changed.") if waits else tr("There is nothing to forget."))
 
@@ -335,23 +267,46 @@ def _extend(talk: Conversation, text: str, told: Gathered) -> None:
     except ValueError as error:
         told.fault(f"/extend{tr(': ')}{outside(str(error))}")
         return
-    _ordered(talk, endpoint, told, lambda: talk.planner.extend(endpoint, for_s=wanted, accept=False), "/extend")
+    _propose(talk, Order(command="/extend", endpoint=endpoint, for_s=wanted), told)
 
 
 def _stop(talk: Conversation, text: str, told: Gathered) -> None:
-    _ordered(talk, text, told, lambda: talk.planner.stop(text, accept=False), "/stop")
+    _propose(talk, Order(command="/stop", endpoint=text), told)
 
 
-def _ordered(talk: Conversation, endpoint: str, told: Gathered, begin: Callable[[], str], name: str) -> None:
-    """A run of its own about an endpoint."""
-    if not endpoint:
-        told.fault(tr("{command} takes the name of an endpoint.", command=name))
+def _propose(talk: Conversation, order: Order, told: Gathered) -> None:
+    """What a run of its own about an endpoint would do; it is begun with a yes."""
+    if not order.endpoint:
+        told.fault(tr("{command} takes the name of an endpoint.", command=order.command))
+        return
+    if talk.driver.busy:
+        talk.say_busy(told)
+        return
+    talk.lapse(told)
+    talk.order = order
+    name = outside(order.endpoint)
+    if order.for_s is None:
+        told.line(tr("A run of its own would end the endpoint {name}.", name=name))
+    else:
+        longer = duration(order.for_s)
+        told.line(tr("A run of its own would let the endpoint {name} live {time} longer.", name=name, time=longer))
+
+
+def _ordered(talk: Conversation, at: At, told: Gathered, yes: bool) -> None:
+    order, talk.order = talk.order, None
+    if order is None or not yes:
+        told.line(tr("Nothing was changed."))
     elif talk.driver.busy:
         talk.say_busy(told)
     else:
-        run = begin()
-        talk.about(run)
-        talk.note("started", run=run, goal=f"{name} {endpoint}")
+        planner, endpoint = talk.planner, order.endpoint
+        run = (
+            planner.stop(endpoint, accept=False)
+            if order.for_s is None
+            else planner.extend(endpoint, for_s=order.for_s, accept=False)
+        )
+        talk.about(run, told)
+        talk.note("started", run=run, goal=f"{order.command} {endpoint}")
         if talk.drive(run, told):
             told.line(tr("Run {run} goes on.", run=run))
 
@@ -360,7 +315,16 @@ def _quit(talk: Conversation, text: str, told: Gathered) -> None:
     talk.over = True
 
 
-_COMMANDS: Mapping[str, Order] = {
+_ANSWERS: Mapping[str, Callable[[Conversation, At, Gathered, bool], None]] = {
+    "start": _start,
+    "amend": accepted,
+    "anew": anew,
+    "order": _ordered,
+    "approve": _approve,
+    "resume": _resume,
+}
+
+_COMMANDS: Mapping[str, Perform] = {
     "help": _help,
     "status": _status,
     "plan": _plan,

@@ -70,6 +70,8 @@ def asking(posed: str, question: str) -> str:
             return tr("Change it? [y/n]")
         case "anew":
             return tr("Cancel the run and start anew with it? [y/n]")
+        case "order":
+            return tr("Begin that? [y/n]")
         case "approve":
             return tr("Approve {question}? [y/n]", question=question)
         case "resume":

@@ -59,6 +59,23 @@ class Voice(Protocol):
     def grid(self, grid: Grid) -> None: ...
 
 
+class Late(Protocol):
+    """Where that goes which happens between two turns, from the thread that drives."""
+
+    shows_ends: bool
+    """Whether a report is shown as soon as the run is over."""
+
+    def notice(self, text: str) -> None: ...
+
+    def question(self, pending: Pending) -> None: ...
+
+    def ended(self, document: RunDocument) -> None: ...
+
+    def nudge(self) -> None:
+        """Where the conversation stands has changed."""
+        ...
+
+
 class PaperVoice:
     """Shows every answer on paper as it comes."""
 

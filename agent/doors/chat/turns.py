@@ -15,7 +15,7 @@ from tools.record import Record
 
 LONGEST: Final = 10_000
 """Characters of a message; more is a document."""
-Posed = Literal["", "start", "amend", "anew", "approve", "resume"]
+Posed = Literal["", "start", "amend", "anew", "order", "approve", "resume"]
 """What the prompt asks with yes or no."""
 Kind = Literal["empty", "command", "yes", "no", "question", "amendment", "correction", "goal", "unreadable", "aside"]
 YES: Final = frozenset(("y", "yes", "是", "好", "好的", "是的"))
@@ -75,20 +75,16 @@ def _bare(text: str) -> str:
 
 
 def _message(text: str, at: At, asks: Callable[[str, bool], bool], alone: Callable[[str], bool]) -> Kind:
-    """A question, where there is a run to ask about; a goal, where the text has a subject; else it changes what there
-    is."""
-    question = asks(text, bool(at.run) and not at.draft)
-    if question and at.run:
+    """A question; a goal, where the text has a subject; else it changes what there is."""
+    if asks(text, bool(at.run) and not at.draft):
         return "question"
     if alone(text):
         return "goal"
     if at.draft:
-        return "question" if question else "correction"
+        return "question" if asks(text, True) else "correction"
     if at.run == "going":
         return "amendment"
-    if at.run == "over":
-        return "correction"
-    return "question" if question else "goal"
+    return "correction" if at.run == "over" else "goal"
 
 
 def unreadable(line: str) -> str:

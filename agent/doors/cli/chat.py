@@ -19,8 +19,8 @@ from agent.wording import clean
 from tools.language import tr
 
 if TYPE_CHECKING:
-    from agent.doors.chat.conversation import Conversation, Late
-    from agent.doors.chat.told import Voice
+    from agent.doors.chat.conversation import Conversation
+    from agent.doors.chat.told import Late, Voice
     from agent.doors.service import Service
 
 _INTERRUPTED = 130

@@ -76,6 +76,9 @@ class TerminalPaper:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         widths = [max(cell_len(row[i]) for row in (grid.heads, *grid.rows)) for i in range(len(grid.heads))]
         others = sum(width + 2 for i, width in enumerate(widths) if i != grid.fold)
+        if grid.fold >= 0 and self._console.width - 2 - others < min(_LEAST, widths[grid.fold]):
+            self._stacked(grid)
+            return
         for index, head in enumerate(grid.heads):
             room = max(_LEAST, self._console.width - 2 - others) if index == grid.fold else widths[index]
             side: Literal["left", "right"] = "right" if index in grid.right else "left"
@@ -90,6 +93,13 @@ class TerminalPaper:
         for row in grid.rows:
             table.add_row(*(Text(cell, style=_tone(cell)) for cell in row))
         self._block(table)
+
+    def _stacked(self, grid: Grid) -> None:
+        """What gives way stands below its row, where nothing is left for it beside the others."""
+        for row in grid.rows:
+            beside = "  ".join(cell for i, cell in enumerate(row) if i != grid.fold)
+            self._block(Text(beside, overflow="fold"))
+            self._block(Padding(Text(row[grid.fold], no_wrap=True, overflow="ellipsis"), (0, 0, 0, 2)))
 
     def line(self, text: str = "") -> None:
         self._console.print(Text(text))

@@ -23,7 +23,7 @@ def plan_table(steps: Sequence[Step], *, tools: bool) -> Table:
     """What will be done, in which order, what it does to the world, how long it takes and what it costs."""
     costs = any(step.estimate.usd.high != 0 for step in steps)
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(overflow="ellipsis")  # names give way first: figures are never cut
     if tools:
         table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
     table.add_column(style="dim", no_wrap=True, min_width=8)
@@ -49,7 +49,7 @@ def steps_table(view: RunView, *, limit: int | None) -> RenderableType:
     lines = arrange([(step.id, step.needs) for step in view.steps])
     hidden = _foldable(lines, steps, limit)
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=34)
+    table.add_column(overflow="ellipsis", max_width=34)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True, style="dim", min_width=8)
     for line in lines[hidden:]:
@@ -71,7 +71,7 @@ def _foldable(lines: Sequence[Line], steps: dict[str, StepView], limit: int | No
 
 
 def _name(line: Line, phase: str) -> Text:
-    text = Text(line.guide, style="dim")
+    text = Text(line.guide, style="dim", no_wrap=True, overflow="ellipsis")
     if phase in ("asking", "done", "failed", "pending", "refused", "running", "skipped"):
         text.append_text(sign(phase))  # type: ignore[arg-type]
     text.append(f" {clean(line.id)}", style="" if phase != "pending" else "none")

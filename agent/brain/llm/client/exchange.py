@@ -87,7 +87,7 @@ class Exchange:
         body = chat.body(talk, **options)
         reserved = self._meter.reserve(f"{question.id}/{tally.requests + 1}", body)
         tally.requests += 1
-        usage, counted = None, True
+        usage, counted, worked = None, True, True
         try:
             with tracing_context(enabled=False):  # what is asked goes to the model and to nobody else
                 message = chat.invoke(talk, **options)
@@ -95,10 +95,11 @@ class Exchange:
             _willing(message)
             return message
         except NoAnswer as error:
-            usage = usage if error.worked else Usage(read=0, written=0)
+            worked = error.worked
+            usage = usage if worked else Usage(read=0, written=0)
             raise self._refusal(error, form) from error
         finally:
-            tally.used.append(self._meter.settle(reserved, usage, counted=counted))
+            tally.used.append(self._meter.settle(reserved, usage, counted=counted, worked=worked))
 
     def _refusal(self, error: NoAnswer, form: Form) -> NoAnswer:
         """Some servers break where others refuse: what names a parameter is a refusal."""

@@ -20,6 +20,8 @@ _TEMPLATE = 512
 """Tokens that a server may put around what is asked."""
 _CHARACTERS = 3
 """To a token, where the server does not count: more tokens than most texts have."""
+_MOST_CHARACTERS = 10
+"""To a token of any vocabulary, over a whole prompt: what a server counts below that is not believed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class Reservation:
     call: str
     read: int
     written: int
+    least: int = 0
+    """What its messages cannot be fewer than."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,8 @@ class Meter:
     def reserve(self, call: str, body: Json) -> Reservation:
         """Room for one request. Spent, Unpriced."""
         self._priced()
-        reserved = Reservation(call=call, read=most_read(body), written=self._endpoint.most_tokens)
+        least = len(json.dumps(body.get("messages"), ensure_ascii=False)) // _MOST_CHARACTERS
+        reserved = Reservation(call=call, read=most_read(body), written=self._endpoint.most_tokens, least=least)
         if self.account is not None:
             tokens, usd = reserved.read + reserved.written, self._usd(reserved.read, reserved.written) or 0
             try:
@@ -75,9 +80,11 @@ class Meter:
                 raise Spent(tr("what a model may cost here is used up")) from error
         return reserved
 
-    def settle(self, reserved: Reservation, usage: Usage | None, *, counted: bool = True) -> Used:
-        """Pay for it. `usage`: None where nobody knows: then it is what was reserved."""
+    def settle(self, reserved: Reservation, usage: Usage | None, *, counted: bool = True, worked: bool = True) -> Used:
+        """Pay for it. `usage`: None where nobody knows: then it is what was reserved. `worked`: it was not refused."""
         read, written = (reserved.read, reserved.written) if usage is None else (usage.read, usage.written)
+        if worked:  # a server that says less has not counted what it was sent
+            read = max(read, reserved.least)
         usd = self._usd(read, written)
         if self.account is not None:
             self.account.settle(reserved.call, tokens=read + written, usd_micro=usd or 0)

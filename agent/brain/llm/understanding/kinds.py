@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from agent.brain.llm.understanding.topics import Topic
 from agent.brain.llm.understanding.words import Amount, Name
 
 AMOUNTS: Final[Mapping[str, Amount]] = {
@@ -30,6 +31,31 @@ AMOUNTS: Final[Mapping[str, Amount]] = {
     "parts.upkeep.for_s": "seconds",
 }
 """Numbers, and what they are numbers of."""
+TOPICS: Final[Mapping[str, Topic]] = {
+    "budget_usd": "budget",
+    "deadline_s": "deadline",
+    "placement.gpu_count": "gpu",
+    "placement.gpu_memory_gb": "memory",
+    "placement.cpus": "cpu",
+    "placement.memory_gb": "memory",
+    "parts.split.holdout": "holdout",
+    "parts.search.trials": "trials",
+    "parts.clauses.value": "metric",
+    "parts.clauses.relative.delta": "metric",
+    "parts.clauses.confidence": "confidence",
+    "parts.clauses.window_s": "window",
+    "parts.rollout.steps": "steps",
+    "parts.rollout.hold_s": "hold",
+    "parts.rollout.replicas": "replicas",
+    "parts.rollout.min_replicas": "replicas",
+    "parts.rollout.max_replicas": "replicas",
+    "parts.rollout.lease_s": "lease",
+    "parts.upkeep.every_s": "every",
+    "parts.upkeep.for_s": "span",
+}
+"""What the text must speak of beside a number without a unit."""
+WORDED: Final = ("parts.clauses.confidence", "parts.split.holdout")
+"""Shares that are told apart by such a word alone, with a unit or without."""
 NAMES: Final[Mapping[str, Name]] = {
     "namespace": "namespace",
     "placement.gpu": "gpu",

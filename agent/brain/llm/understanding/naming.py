@@ -37,6 +37,15 @@ def names(readings: tuple[Reading, ...], *, column: bool = False) -> frozenset[s
     return frozenset(text for reading in readings for text in _names(reading, column=column))
 
 
+def spans(reading: Reading, name: str) -> Iterator[tuple[int, int]]:
+    """Places of the first and the last word of a column's name, wherever it stands."""
+    sought = spelled(name)
+    for first in range(len(reading)):
+        for text, last in _run(reading.entities, first, column=True):
+            if text == sought:
+                yield first, last
+
+
 def in_run(readings: tuple[Reading, ...], sought: str) -> bool:
     """At either end of Chinese characters that mean nothing to the lexicon: where a word ends there, nobody knows."""
     runs = (e.text for r in readings for e in r.entities if e.kind == "han")
@@ -63,16 +72,21 @@ def _names(reading: Reading, *, column: bool) -> Iterator[str]:
     """Every run of words that can be one name. What was taken back or replaced is not among the entities any more."""
     found = reading.entities
     for first in range(len(found)):
-        text = ""
-        for n in range(first, min(first + _LONGEST, len(found))):
-            entity = found[n]
-            if not _can_name(entity, column=column):
-                break
-            apart = " " if text and entity.start > found[n - 1].end else ""
-            text += apart + entity.text.casefold()
-            yield text
-            if entity.kind == "quoted" or entity.quoted:
-                break
+        yield from (text for text, _ in _run(found, first, column=column))
+
+
+def _run(found: list[Entity], first: int, *, column: bool) -> Iterator[tuple[str, int]]:
+    """What can be a name from there on, and where it ends."""
+    text = ""
+    for n in range(first, min(first + _LONGEST, len(found))):
+        entity = found[n]
+        if not _can_name(entity, column=column):
+            break
+        apart = " " if text and entity.start > found[n - 1].end else ""
+        text += apart + entity.text.casefold()
+        yield text, n
+        if entity.kind == "quoted" or entity.quoted:
+            break
 
 
 def _can_name(entity: Entity, *, column: bool) -> bool:

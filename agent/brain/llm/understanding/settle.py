@@ -237,15 +237,8 @@ class Settling:
         return self._either(told.value, said.value, at, "parts.clauses.value", said)
 
     def _taken_back(self, clause: Clause) -> bool:
-        """Whether the last message takes back a demand, by the metric's name and a word for leaving out."""
-        if self.fresh is None or clause.metric not in self.fresh.words.metrics:
-            return False
-        words = self.fresh.words
-        return (
-            words.means("dropcol")
-            or words.means("removing")
-            or any(e.means("neg") for r in words.readings for e in r.entities)
-        )
+        """Whether the last message takes back the demand on that metric."""
+        return self.fresh is not None and self.fresh.words.takes_back(clause.metric)
 
     def _may_add(self, value: object, path: str, holder: BaseModel) -> bool:
         """Whether something may be put where nothing was: in a conversation only what the last message states."""

@@ -4,11 +4,13 @@ What counts as traceable
 - A number: one of the text's figures, as the embedded grammar reads figures (`half a percent`, `九成`, `3 万`, `a
   dozen`, `$12k`), converted to the field's unit: percent to a ratio, minutes, hours and days to seconds, seconds to
   milliseconds. A figure of another dimension does not vouch, nor one that the grammar has read as something else: the
-  50 of a budget is no latency, unless the text says 50 twice. 0 as a difference, 100 as the last step of a rollout and
-  one GPU of a kind that is named are the records' own defaults.
+  50 of a budget is no latency, unless the text says 50 twice. One without a unit vouches only for what the nearest
+  word of its clause speaks of (see `topics`), and each for one field. 0 as a difference, 100 as the last step of a
+  rollout and one GPU of a kind that is named are the records' own defaults.
 - A name, path, column, region or label: it stands in the text, whole, after NFKC and case folding, and can be a name of
   that kind (`the`, `deploy` and `0.95` cannot, `loans.csv` is no region); not as a part of a longer name, not inside a
-  quoted sentence or cited lines, not only where it was taken back.
+  quoted sentence or cited lines, not only where it was taken back or ruled out. A column is dropped only under a word
+  for it in its own clause, and never the label.
 - A model family, metric or GPU: as the lexicon knows a word of the text, or as a name. A formula or command: letter by
   letter, and where the text has a program.
 - A word of a closed set: by the lexicon. Without such a word it is an assumption where it does no harm (a kind of
@@ -26,7 +28,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel
 
 from agent.brain.llm.understanding import closed
-from agent.brain.llm.understanding.kinds import AMOUNTS, CLOSED, NAMES
+from agent.brain.llm.understanding.kinds import AMOUNTS, CLOSED, NAMES, TOPICS, WORDED
 from agent.brain.llm.understanding.words import Words
 from agent.contract import UNNAMED, Clause, Contract, Part, Relative, Rollout
 from tools.metrics import metric
@@ -52,15 +54,19 @@ class Tracing:
             for path, value in values(contract):
                 self.known.setdefault(path, []).append(value)
         self.owners = _owners(words, told)
+        self.served: dict[int, str] = {}
+        """Figure → the field that it has vouched for."""
         self.untraced: list[str] = []
         """Paths of what nothing vouches for, with places: `parts.0.clauses.1.value`."""
         self.assumed: list[tuple[str, str]] = []
         """Paths of words that are taken for what they mean, and the words."""
+        self._labels: set[str] = set()
         self._measured = ""
         """The metric of the clause that is looked at."""
 
     def contract(self, draft: Contract) -> Contract:
         """The draft without what nothing vouches for."""
+        self._labels = {str(v).casefold() for path, v in values(draft) if path == "parts.data.label"}
         return self._record(draft, "", "")
 
     def before(self, path: str, measured: str) -> list[object]:
@@ -136,9 +142,24 @@ class Tracing:
             return False
         if _is_default(value, path, holder):
             return True
-        key = self._key(path)
+        key, served = self._key(path), path.replace("relative.delta", "value")
         vouching = self.words.vouching(AMOUNTS[path], value, self._measured)
-        return any(self.owners.get(n, key) == key for n in vouching)
+        free = sorted(n for n in vouching if self.owners.get(n, key) == key and self.served.get(n, served) == served)
+        fit = [n for n in free if self._speaks_of(n, path)]
+        if fit:
+            self.served[next((n for n in fit if n in self.served), _nearest(self.words, fit))] = served
+        return bool(fit)
+
+    def _speaks_of(self, figure: int, path: str) -> bool:
+        """Whether a figure is one of that field: by its unit, or by the words beside it."""
+        if path in WORDED or self.words.is_bare(figure):
+            return self.words.about(figure, TOPICS[path], self._measured)
+        return TOPICS[path] != "metric" or self.words.may_bound(figure, self._measured)
+
+    def unused(self) -> bool:
+        """Whether the text has a figure that has vouched for nothing, and that no field can be about."""
+        used = {*self.served, *self.owners}
+        return any(n not in used and not self.words.counts_other(n) for n in range(len(self.words.figures)))
 
     def _key(self, path: str) -> str:
         return _key(path, self._measured)
@@ -146,6 +167,10 @@ class Tracing:
     def _name(self, value: object, path: str) -> bool:
         if isinstance(value, tuple):  # a name and its formula
             return self.words.says_metric(f"custom:{value[0]}") and self.words.has(str(value[1]))
+        if path == "parts.prepare.drop_columns":
+            labels = {*self._labels, *(str(v).casefold() for v in self.known.get("parts.data.label", ()))}
+            if str(value).casefold() in labels:
+                return False
         return not self._is_other(str(value), path) and self.words.names(NAMES[path], str(value))
 
     def _is_other(self, name: str, path: str) -> bool:
@@ -175,7 +200,7 @@ class Tracing:
                 }
             )
         if isinstance(record, Part):
-            ours = not self.words.says(record.name)
+            ours = not self.words.names("name", record.name)
             return record.model_copy(update={"name": record.target or UNNAMED}) if ours else record
         return record
 

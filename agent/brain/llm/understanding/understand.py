@@ -51,16 +51,17 @@ class Asks(Protocol):
 
 def understand(asker: Asks, goal: Goal, context: Context) -> Contract | Refusal | Open:
     """The contract the text states, with assumptions and questions; or why it is not ours."""
-    told = Rules().understand(goal, context)
-    if isinstance(told, Refusal):
-        return told
+    ruled = Rules().understand(goal, context)
+    if isinstance(ruled, Refusal):
+        return ruled
+    told = ruled.contract if isinstance(ruled, Open) else ruled
     context = context.model_copy(update={"said": _harmless(context)})
     read = _Read(goal, context, told)
     try:
         said = asker.ask("understand", "understand", read.variables(), Said, check=read.faults)
     except NoAnswer:
         asker.note_instead("understand")
-        return told
+        return ruled
     if said.kind == "not_ours" and not told.parts and context.before is None:
         return Refusal(
             reason=tr("The goal is no machine-learning work; a goal names a model to train, serve, watch or repair."),
@@ -68,9 +69,9 @@ def understand(asker: Asks, goal: Goal, context: Context) -> Contract | Refusal 
         )
     if said.kind != "goal" or not said.parts:
         asker.note_instead("understand")
-        return told
+        return ruled
     contract = read.contract(said)
-    return Open(contract=contract) if said.open else contract
+    return Open(contract=contract) if said.open or isinstance(ruled, Open) else contract
 
 
 class _Read:
@@ -126,10 +127,13 @@ class _Read:
     def _tracing(self) -> Tracing:
         return Tracing(self._words, (self.told, *([self.before] if self.before is not None else [])))
 
-    def _answered(self, field: str, joined: Contract) -> bool:
-        """A question about something missing that is there now. What is unclear in itself stays a question."""
+    def _answered(self, field: str, joined: Contract, fresh: Tracing | None) -> bool:
+        """A question about something missing that is there now. What is unclear in itself stays a question.
+
+        In a correction a change answers what is asked about the whole, if it takes up every figure of the message.
+        """
         if field == "parts" and self.before is not None:
-            return _bare(joined) != _bare(self.before)
+            return _bare(joined) != _bare(self.before) and not (fresh is not None and fresh.unused())
         about_missing = field == "parts" or field.endswith((".data", ".label"))
         return about_missing and holds(joined, field) and not holds(self.told, field)
 
@@ -137,7 +141,11 @@ class _Read:
         """The grammar's own as far as they are open, those between the two readings, and what is missing."""
         seen: set[str] = set()
         for remark in (
-            *(q for q in self.told.questions if not self._answered(q.field, joined) and not _found_out(said, q.field)),
+            *(
+                q
+                for q in self.told.questions
+                if not self._answered(q.field, joined, settling.fresh) and not _found_out(said, q.field)
+            ),
             *settling.questions,
             *_unvouched(joined, tracing, settling),
             *(r for n, part in enumerate(joined.parts) for r in missing(n, part)),
@@ -159,7 +167,9 @@ def _harmless(context: Context) -> tuple[str, ...]:
 def _stated(goal: Goal, context: Context) -> Contract:
     """What the last message states by itself."""
     answer = Rules().understand(goal, context.model_copy(update={"said": (), "before": None}))
-    return Contract(parts=()) if isinstance(answer, Refusal) else answer
+    if isinstance(answer, Refusal):
+        return Contract(parts=())
+    return answer.contract if isinstance(answer, Open) else answer
 
 
 def _found_out(said: Said, field: str) -> bool:

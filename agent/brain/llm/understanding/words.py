@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Final, Literal
 
-from agent.brain.llm.understanding import naming
+from agent.brain.llm.understanding import naming, topics
 from agent.brain.rules.grammar.calendar import date_figures
 from agent.brain.rules.grammar.entities import Entity
 from agent.brain.rules.grammar.measures import mentions, value_for
 from agent.brain.rules.grammar.paraphrases import paraphrased
 from agent.brain.rules.grammar.reading import Reading
+from agent.brain.rules.grammar.ruled_out import ruled_out
 from agent.brain.rules.grammar.scan import normalise
 from agent.brain.rules.grammar.understand import read
 from tools.metrics import metric
@@ -35,6 +36,10 @@ _BESIDE: Final = r"A-Za-z0-9_"
 _TYPED: Final = re.compile(r"^[A-Za-z][\w.-]*\d[\w.-]*$")
 """A product's name: letters and figures."""
 _CHECKPOINT: Final = re.compile(r"^(?=.*[\d_-])[A-Za-z][\w.-]{2,}\w$")
+_FORBIDDEN: Final[frozenset[Name]] = frozenset(
+    {"name", "column", "address", "artefact", "command", "model", "gpu", "namespace", "place", "machine"}
+)
+"""Names that vouch for nothing where the text only rules them out."""
 
 
 class Words:
@@ -50,13 +55,60 @@ class Words:
     @cached_property
     def figures(self) -> tuple[Entity, ...]:
         """Everything that counts or measures, in order: times of day and dates do not."""
-        return tuple(
-            e
-            for reading in self.readings
-            for e in reading.entities
-            if e.kind not in ("clock", "date", "enum", "version")
-            and (e.number is not None or e.means("full") or e.readings.get("every", "unit") != "unit")
+        return tuple(reading[n] for reading, n in self._figured)
+
+    @cached_property
+    def _figured(self) -> tuple[tuple[Reading, int], ...]:
+        return tuple((r, n) for r in self.readings for n, e in enumerate(r.entities) if _is_figure(e))
+
+    @cached_property
+    def _topics(self) -> tuple[frozenset[topics.Topic], ...]:
+        return tuple(topics.topics(reading, n) for reading, n in self._figured)
+
+    def about(self, figure: int, topic: topics.Topic, name: str = "") -> bool:
+        """Whether the words nearest to a figure speak of that topic; `name`: the metric that must be spoken of."""
+        if topic == "metric" and not self._topics[figure] and _is_ratio(self.figures[figure]):
+            return True  # `we had 0.85 in May`: what else is written so
+        if topic not in self._topics[figure]:
+            return False
+        return topic != "metric" or self._measures(figure, name)
+
+    def may_bound(self, figure: int, name: str) -> bool:
+        """Whether a figure with a unit may bound that metric: one in its clause, or one that is about nothing else."""
+        known = metric(name)
+        alone = not self._topics[figure] and known is not None and known.unit != "label"
+        return alone or self._measures(figure, name)
+
+    def _measures(self, figure: int, name: str) -> bool:
+        reading, at = self._figured[figure]
+        own = name.removeprefix("custom:").replace("_", " ")
+        return any(
+            name in self._measured[id(reading)].get(n, ())
+            or reading[n].means("threshold")
+            or (own != name and reading[n].text.casefold() in (own, own.replace(" ", "_")))
+            for n in topics.scope(reading, at)
         )
+
+    def is_bare(self, figure: int) -> bool:
+        return not self.figures[figure].dim and "every" not in self.figures[figure].readings
+
+    def counts_other(self, figure: int) -> bool:
+        """Whether a figure is the number of a ticket, of people, or of another thing that no field is about."""
+        return self._topics[figure] == {"other"}
+
+    def takes_back(self, name: str) -> bool:
+        """Whether the demand on that metric is taken back."""
+        return any(
+            topics.takes_back(r, n)
+            for r in self.readings
+            for n, names in self._measured[id(r)].items()
+            if name in names
+        )
+
+    @cached_property
+    def _measured(self) -> dict[int, dict[int, frozenset[str]]]:
+        """Reading → place → the metrics that are spoken of there."""
+        return {id(r): _measured(r) for r in self.readings}
 
     def vouching(self, amount: Amount, value: float, name: str = "") -> frozenset[int]:
         """Which figures can be read as that amount; `name`: the metric of a threshold or a delta."""
@@ -83,7 +135,13 @@ class Words:
             "place": self.says_place,
             "machine": self.says_machine,
         }
-        return ways[kind](name)
+        return not (kind in _FORBIDDEN and self.forbids(name)) and ways[kind](name)
+
+    def forbids(self, name: str) -> bool:
+        """Whether the last message that speaks of a name only rules it out."""
+        said = (own for m in reversed(self.messages) if naming.spelled(name) in (own := topics.ours(m)).casefold())
+        last = next(said, self.messages[-1] if self.messages else "")
+        return ruled_out(name, last) or ruled_out(name.replace("_", " "), last)
 
     def says(self, name: str) -> bool:
         """Whether a name stands in the text, whole: no part of a longer one, and none out of a quoted sentence."""
@@ -95,8 +153,8 @@ class Words:
         return naming.spelled(name) in self._columns or self.says(name)
 
     def says_dropped(self, name: str) -> bool:
-        """A column, where anything is to be left out."""
-        return self.says_column(name) and (self.means("dropcol") or self.means("removing"))
+        """A column, under a word for leaving out in its own clause."""
+        return any(topics.leaves_out(r, *span) for r in self.readings for span in naming.spans(r, name))
 
     def says_class(self, name: str) -> bool:
         """A class of the label: a number only where classes are spoken of."""
@@ -176,12 +234,7 @@ class Words:
     @cached_property
     def metrics(self) -> frozenset[str]:
         """Every metric that is spoken of; `latency` without a percentile speaks of each of them."""
-        found = {m.name for r in self.readings for m in (*mentions(r), *paraphrased(r, mentions(r)))}
-        found |= {e.readings["metric"] for r in self.readings for e in r.entities if e.means("metric")}
-        found |= {e.readings["custom"] for r in self.readings for e in r.entities if e.means("custom")}
-        if "latency" in found or self.means("speed"):
-            found |= {"latency_p50_ms", "latency_p95_ms", "latency_p99_ms"}
-        return frozenset(found)
+        return frozenset(name for places in self._measured.values() for names in places.values() for name in names)
 
     def says_metric(self, name: str) -> bool:
         own = name.removeprefix("custom:")
@@ -199,6 +252,29 @@ class Words:
     def _plain(self) -> tuple[str, ...]:
         """The texts without what they quote: quoted sentences are somebody's words, and none of the goal's."""
         return tuple(_unquoted(r).casefold() for r in self.readings)
+
+
+def _is_figure(entity: Entity) -> bool:
+    counted = entity.number is not None or entity.means("full") or entity.readings.get("every", "unit") != "unit"
+    return counted and entity.kind not in ("clock", "date", "enum", "version")
+
+
+def _is_ratio(figure: Entity) -> bool:
+    return figure.exact and figure.raw is not None and 0 < figure.raw < 1
+
+
+def _measured(reading: Reading) -> dict[int, frozenset[str]]:
+    """Place → metrics spoken of there; `latency` without a percentile, or `faster`, speaks of each percentile."""
+    found: dict[int, set[str]] = {}
+    for mention in (*mentions(reading), *paraphrased(reading, mentions(reading))):
+        found.setdefault(mention.at, set()).add(mention.name)
+    for n, entity in enumerate(reading.entities):
+        names = {entity.readings[kind] for kind in ("metric", "custom") if kind in entity.readings}
+        if names:
+            found.setdefault(n, set()).update(names)
+        if "latency" in found.get(n, ()) or entity.means("speed"):
+            found.setdefault(n, set()).update({"latency_p50_ms", "latency_p95_ms", "latency_p99_ms"})
+    return {n: frozenset(names) for n, names in found.items()}
 
 
 def _unquoted(reading: Reading) -> str:

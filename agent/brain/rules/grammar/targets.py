@@ -10,6 +10,7 @@ from agent.brain.rules.grammar.entities import Entity
 from agent.brain.rules.grammar.names import NAME, SHAPED, called, plain, served_as, thing_name, weakly_known
 from agent.brain.rules.grammar.patterns import Pattern
 from agent.brain.rules.grammar.reading import Reading
+from agent.brain.rules.grammar.spared import without_spared
 from agent.contract import Train
 
 
@@ -38,6 +39,7 @@ def subject(reading: Reading, task: str, *, models: bool) -> Subject:
             or _measured_against(reading)
         )
         return Subject(target=target, subject=target or _topic(reading), source_models=())
+    reading = without_spared(reading)
     name = thing_name(reading, artefacts, task)
     version = _version(reading)
     versions = list(dict.fromkeys(reading[n].text for n in reading.kinds("version")))

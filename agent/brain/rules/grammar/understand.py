@@ -34,6 +34,7 @@ from agent.brain.rules.grammar.quantities import compose
 from agent.brain.rules.grammar.reading import Reading
 from agent.brain.rules.grammar.refusals import refusal
 from agent.brain.rules.grammar.scan import normalise, scan
+from agent.brain.rules.grammar.spared import told_of, without_ruled_out
 from agent.brain.rules.grammar.spelled import set_apart
 from agent.contract import Clause, Contract, Data, Part, Refusal, Remark
 from agent.goal import Goal
@@ -42,6 +43,7 @@ from tools.language import tr
 
 LONGEST = 10_000
 """Characters of a goal; more is a document, and reading it would take more than a moment."""
+_PROGRAM: Final = "parts.0.train"
 _SUPERVISED = ("classification", "text-classification", "token-classification", "regression", "forecasting")
 _TRAINED = (*_SUPERVISED, "image-classification", "clustering", "recommendation", "causal-lm", "custom")
 
@@ -68,7 +70,7 @@ class Rules:
         if refused is not None:
             return refused
         place = placement.place(whole)
-        pieces = parts(whole)
+        pieces = parts(without_ruled_out(whole))
         found = [_part(piece, n, place.environment) for n, piece in enumerate(pieces)]
         understood = [part for part in found if part is not None]
         money = limits.budget(whole)
@@ -78,6 +80,10 @@ class Rules:
             questions.append(
                 Remark(field="parts", text=tr("What is wanted? Name a model to train, deploy, watch or repair."))
             )
+        questions += [
+            Remark(field=_PROGRAM, text=tr("`{command}` is what somebody else said; is it to be run?", command=command))
+            for command in told_of(whole)
+        ]
         questions += [q for q in (money.question, time.question) if q is not None]
         assumptions = [a for u in understood for a in u.assumptions]
         assumptions += [a for a in (money.assumption, time.assumption) if a is not None]
