@@ -20,7 +20,7 @@ from typing import cast
 from pydantic import SecretStr
 
 from agent.brain.llm.brain import Llm
-from agent.brain.protocol import Context
+from agent.brain.protocol import Context, Open
 from agent.brain.rules.brain import Rules
 from agent.contract import Contract
 from agent.goal import Goal
@@ -182,7 +182,8 @@ def _talked(ground: Ground, brain: Llm, run: str) -> list[str]:
 def _untold(contract: Contract, text: str, now: float) -> Iterator[str]:
     context = Context(now=now, utc_offset_s=time.localtime().tm_gmtoff)
     read = Rules().understand(Goal.of(text, source="cli:ada"), context)
-    return untold(contract, text, read if isinstance(read, Contract) else None, ours=BUDGET_USD)
+    told = read.contract if isinstance(read, Open) else read
+    return untold(contract, text, told if isinstance(told, Contract) else None, ours=BUDGET_USD)
 
 
 def _used(scene: Scene) -> int:
