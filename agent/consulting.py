@@ -8,6 +8,15 @@ from agent.lines import Consulted
 from tools.language import tr
 
 
+def taken_over(consulted: tuple[Consulted, ...], why: str) -> tuple[Consulted, ...]:
+    """The lines with the last proposal marked as one that the rules' plan took the place of, for that reason."""
+    last = max((n for n, line in enumerate(consulted) if line.purpose == "propose"), default=None)
+    if not why or last is None:
+        return consulted
+    marked = consulted[last].model_copy(update={"instead": True, "why": why})
+    return (*consulted[:last], marked, *consulted[last + 1 :])
+
+
 def notes(consulted: Iterable[Consulted]) -> tuple[str, ...]:
     """What a reader should know of it: whatever the rules did instead of the model, and why."""
     said = (_instead(c) for c in consulted if c.instead)

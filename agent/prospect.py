@@ -15,7 +15,7 @@ from agent.brain.protocol import Brain, Context, Open, Terms
 from agent.brain.rules.mending_asked import asks_to_mend
 from agent.brain.rules.planning.propose import propose as embedded
 from agent.clock import stamp
-from agent.consulting import notes
+from agent.consulting import notes, taken_over
 from agent.contract import Contract, Refusal, Remark
 from agent.documents import ApprovalAsked, Feasibility, FeasibilityVerdict, Pending, PlanDocument
 from agent.errors import Fault, InvalidRequest
@@ -76,9 +76,12 @@ class Prospect(Record):
     """What was read on the way."""
     answer: Contract | Refusal | Open | None = None
     """What the brain said to the goal's text alone."""
+    instead: str = ""
+    """Why the plan is the embedded brain's, where another's could not be run."""
 
     def with_consulted(self, consulted: tuple[Consulted, ...]) -> Prospect:
         """With what a model was asked, and what the rules did instead said beside the verdict."""
+        consulted = taken_over(consulted, self.instead)
         feasibility = self.planned.feasibility
         told = feasibility.model_copy(update={"reasons": (*feasibility.reasons, *notes(consulted))})
         planned = self.planned.model_copy(update={"feasibility": told})
@@ -283,14 +286,19 @@ def _judged(
     remarks = running.remarks(contract, seen, load_rps=desk.load_rps)
     verdict = _refusal(refused) if refused else "unknown" if unknown else "feasible"
     said = tuple(f"{r.step}{tr(': ')}{r.reason}" for r in refused)
-    instead = (made.why,) if made.why else ()
-    reasons = (*said, *unknown, *remarks, *instead)
+    reasons = (*said, *unknown, *remarks)
     feasibility = Feasibility.model_validate({"verdict": verdict, "reasons": reasons})
     planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility, policies_digest=policies.digest)
     run.plans[-1] = planned
     asked = () if refused else questions(Today(run=run, policies=policies, now=desk.now))
     return Prospect(
-        stated=stated, understood=understood, survey=seen, planned=planned, questions=asked, looked=made.known
+        stated=stated,
+        understood=understood,
+        survey=seen,
+        planned=planned,
+        questions=asked,
+        looked=made.known,
+        instead=made.why,
     )
 
 

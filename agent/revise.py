@@ -28,6 +28,8 @@ class Revised:
 
     planned: Planned
     looked: tuple[Known, ...] = ()
+    instead: str = ""
+    """Why it is the embedded brain's, where another's was no version."""
 
 
 def revise(
@@ -53,7 +55,7 @@ def revise(
     draft = replace(run, plans=[*run.plans, Planned(plan=plan, approvals=(), feasibility=feasibility)])
     approvals, _ = guard.preview(plan, draft, policies, purse=purse)
     planned = Planned(plan=plan, approvals=approvals, feasibility=feasibility, policies_digest=policies.digest)
-    return Revised(planned=planned, looked=made.known)
+    return Revised(planned=planned, looked=made.known, instead=made.why)
 
 
 def _proposed(

@@ -14,6 +14,7 @@ from agent.approving.approvals import overtaken, yes_or_no
 from agent.book import Book
 from agent.brain.protocol import Brain
 from agent.clock import Clock, FixedClock, WallClock, stamp
+from agent.consulting import taken_over
 from agent.conversing import Conversing
 from agent.decide import wound_down
 from agent.documents import (
@@ -151,7 +152,7 @@ class Session(Conversing):
             terms=self._terms(book.run),
             read=self._read,
         )
-        for line in self._brain.consulted():
+        for line in taken_over(self._brain.consulted(), revised.instead if revised is not None else ""):
             book.add(line)
         if revised is not None:
             for record in (*revised.looked, revised.planned):
