@@ -82,8 +82,10 @@ class Prospect(Record):
     def with_consulted(self, consulted: tuple[Consulted, ...]) -> Prospect:
         """With what a model was asked, and what the rules did instead said beside the verdict."""
         consulted = taken_over(consulted, self.instead)
-        feasibility = self.planned.feasibility
-        told = feasibility.model_copy(update={"reasons": (*feasibility.reasons, *notes(consulted))})
+        said, feasibility = notes(consulted), self.planned.feasibility
+        if self.instead and not any(self.instead in note for note in said):
+            said = (*said, self.instead)
+        told = feasibility.model_copy(update={"reasons": (*feasibility.reasons, *said)})
         planned = self.planned.model_copy(update={"feasibility": told})
         return self.model_copy(update={"planned": planned, "consulted": consulted})
 
