@@ -17,12 +17,13 @@ define install
 	|| { cat $(VENV)/pip.log; exit 1; }
 endef
 
-.PHONY: help demo test test-all lock
+.PHONY: help demo test test-all crash lock
 
 help:
 	@echo "make demo   install Goalkeeper into $(VENV) and run its main job: train, evaluate, canary, serve, report"
 	@echo "make test   everything that is checked: lint, format, types, import contracts, tests"
-	@echo "make test-all  every test, the long ones too: every point at which a run can be killed"
+	@echo "make test-all  every test, the long ones too"
+	@echo "make crash  strike runs at every point at which they can be struck, with kills, stops, faults and full disks"
 	@echo "make lock   write the lock files anew from pyproject.toml"
 
 demo: $(VENV)/.installed
@@ -37,6 +38,10 @@ test: $(VENV)/.checkout
 
 test-all: $(VENV)/.checkout
 	$(BIN)/python -m pytest
+
+# What was struck already is not struck again while the code is the same: it may be ended and begun anew.
+crash: $(VENV)/.checkout
+	$(BIN)/python -m evals.crash --results $(VENV)/crash.jsonl $(CRASH)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Goalkeeper needs Python 3.11 or newer:" \

@@ -128,6 +128,8 @@ def _amounts(state: CallState, run: Run) -> dict[Resource, int]:
 
 def _back(state: CallState, run: Run) -> int:
     """What was reserved to bring back what served before."""
+    if not state.verdict.reserve_micro:
+        return 0
     return min(state.verdict.reserve_micro, pricing.undo(state.call.tool, state.call.args, run) or 0)
 
 
@@ -166,6 +168,8 @@ def bill(state: CallState, run: Run, now: float, ended: Ended | None = None) -> 
     if ended is not None and ended.billed_micro is not None:
         return min(LARGEST, ended.billed_micro)
     reserved = _amounts(state, run)["usd_micro"]
+    if ended is not None and ended.left:
+        return reserved
     if state.call.tool in _PAID_AHEAD:
         return 0 if ended is not None and ended.cause in _NOT_DONE else reserved
     return min(reserved, pricing.priced(state.verdict.rate_micro, _used_s(state, run, now)))
@@ -202,8 +206,8 @@ def overran(state: CallState, run: Run, ended: Ended) -> Overran | None:
 
 def closing(run: Run, now: float, *, by: CallState | None = None) -> list[Settled]:
     """The reservations that close: what `by` hands over, brings back or ends of its part; all at the run's end."""
-    held = [c for c in run.calls.values() if c.holds]
-    if by is not None:
+    held = run.calls.holding
+    if by is not None and held:
         part = part_of(by, run)
         held = [c for c in held if part_of(c, run) == part] if _takes_over(by, held) else []
     return [_closed(state, run, now, by) for state in held]
@@ -236,8 +240,8 @@ def _brought_back(state: CallState, run: Run) -> int:
 
 def part_of(state: CallState, run: Run) -> str | None:
     """The part of the goal that a call works for."""
-    steps = (s for p in run.plans for s in p.plan.steps if s.id == state.call.step)
-    return next((s.part for s in steps), None)
+    steps = (p.plan.step(state.call.step) for p in run.plans)
+    return next((s.part for s in steps if s is not None), None)
 
 
 def _endpoint(state: CallState) -> str | None:

@@ -21,6 +21,7 @@ from agent.diagnose import WORDS
 from agent.errors import OverLimit
 from agent.guard import Approved
 from agent.observe import Observation, observe
+from agent.patience import Interruption, Waits
 from agent.plan import Step
 from agent.record.ledger import Purse
 from agent.record.store import Message, Store
@@ -53,6 +54,33 @@ class World:
     brain: Brain
     amend: Callable[[Message], tuple[Record, ...]] = lambda _: ()
     """The lines that a change of the contract, left by its requester, comes to."""
+    stopping: Callable[[], bool] = lambda: False
+    """This process was asked to stop."""
+    taken: float = 0.0
+    """When it took the run over, on the run's clock."""
+
+    def waits(self) -> Waits:
+        """How calls wait now: not for long once a cancelled run winds down."""
+        since = self.wound_at
+        return Waits(
+            clock=self.clock,
+            interrupted=self.interrupted,
+            until=None if since is None else since + act.WIND_DOWN_S,
+            observer=self.book.observer,
+        )
+
+    @property
+    def wound_at(self) -> float | None:
+        """Since when a cancelled run winds down."""
+        run = self.book.run
+        return run.wound_at if any(d.action == "cancel" for d in run.decisions) else None
+
+    def interrupted(self) -> Interruption | None:
+        """Why a wait is to end."""
+        if self.stopping():
+            return "stop"
+        cancelled = any(message.kind == "cancel" for message in self.store.messages(self.book.run.id))
+        return "cancel" if cancelled else None
 
     def purse(self) -> Purse:
         """What the accounts outside the run allow now."""
@@ -68,7 +96,7 @@ def advance(world: World) -> Decided | Wait:
     book = world.book
     _adopt(world)
     again = 0
-    while True:
+    while not world.stopping():
         _take_in(world)
         if wound_down(book.run) is not None:
             act.stop(accounts.ending(book.run.live_calls()), world.dispatcher)
@@ -83,10 +111,13 @@ def advance(world: World) -> Decided | Wait:
             again += 1
             continue
         if approved:
-            for ended in act.perform(approved, world.dispatcher, world.clock):
+            for ended in act.perform(approved, world.dispatcher, world.waits()):
                 _record(world, ended)
         elif not finished:
-            return Wait(for_person=bool(book.run.pending))
+            break
+    if book.open:
+        book.commit()
+    return Wait(for_person=bool(book.run.pending))
 
 
 def _take_in(world: World) -> None:
@@ -102,8 +133,10 @@ def _take_in(world: World) -> None:
 
 def _adopt(world: World) -> None:
     """Intents without an outcome: the agent was gone in between. The backend knows what became of them."""
-    for state in [c for c in world.book.run.calls.values() if c.phase == "intended"]:
-        _record(world, act.resume(guard.readmit(state.verdict), world.dispatcher, world.clock))
+    for state in [c for c in world.book.run.live_calls() if c.phase == "intended"]:
+        ended = act.resume(guard.readmit(state.verdict), world.dispatcher, world.waits())
+        if ended is not None:
+            _record(world, ended)
     world.book.commit()
 
 
@@ -124,7 +157,9 @@ def _collect(world: World) -> bool:
     """Look at everything that runs; whether anything has finished."""
     finished = False
     for state in world.book.run.live_calls():
-        ended = act.look(state, world.dispatcher) or act.overdue(state, world.dispatcher, now=world.clock.now())
+        ended = act.look(state, world.dispatcher) or act.overdue(
+            state, world.dispatcher, now=world.clock.now(), taken=world.taken, wound_at=world.wound_at
+        )
         if ended is not None:
             _record(world, ended)
             finished = True

@@ -6,6 +6,7 @@ The lines of one round are one commit. Nothing may be performed before the commi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from pydantic_core import PydanticSerializationError
 
@@ -15,7 +16,9 @@ from agent.documents import Status
 from agent.errors import Broken
 from agent.record.ledger import LARGEST, Cap, Crossing, Entry, Purse, Resource
 from agent.record.store import Store
+from agent.service_state import Chapter
 from agent.state import LINES, Ended, Intent, Run, Settled, fold
+from agent.telemetry.observer import SILENT, Observer
 from tools.inert import whole
 from tools.record import Record
 from tools.redact import Redaction
@@ -36,6 +39,7 @@ class Book:
         caps: Sequence[Cap] = (),
         head: str = "",
         redaction: Redaction | None = None,
+        observer: Observer = SILENT,
     ) -> None:
         """`caps`: what the operator allows the accounts that the run draws on."""
         self.run = run
@@ -43,9 +47,15 @@ class Book:
         """Hash of the last line that is committed, as this process knows it."""
         self._store = store
         self.epoch = epoch
-        self._clock = clock
+        self.clock = clock
+        """The run's own time."""
+        self.taken = clock.now()
+        """When this process took it over, on that clock."""
         self._caps = caps
         self._redaction = redaction or Redaction()
+        self.observer = observer
+        self._records: list[Record] = []
+        """What the lines say, for whoever is told once they are stored."""
         self._lines: list[tuple[str, str]] = []
         self._money: list[Entry] = []
         self._folded: list[int] = []
@@ -53,6 +63,8 @@ class Book:
         self.stored = run.seq
         """Sequence of the last line that is committed."""
         self.watch: Callable[[Run], None] | None = None
+        self.due: float | None = None
+        """When the run is to be looked at again once nobody owns it, epoch seconds; None: only a message wakes it."""
 
     @property
     def open(self) -> bool:
@@ -62,9 +74,10 @@ class Book:
     def add(self, record: Record) -> None:
         """Fold the record into the run and hold its line for the next commit, both without secrets."""
         kind = _KIND[type(record)]
-        record = self._without_secrets(kind, record)
-        self._lines.append((kind, record.model_dump_json()))
-        now = self._clock.now()
+        record, text = self._without_secrets(kind, record)
+        self._lines.append((kind, text))
+        self._records.append(record)
+        now = self.clock.now()
         self.run.apply(self.run.seq + 1, now, kind, record)
         if isinstance(record, Intent):
             self._money += accounts.reservations(self.run.calls[record.call], self.run, now)
@@ -73,9 +86,9 @@ class Book:
         ):
             self._money += accounts.settlements(self.run.calls[record.call], self.run, record, now)
 
-    def _without_secrets(self, kind: str, record: Record) -> Record:
+    def _without_secrets(self, kind: str, record: Record) -> tuple[Record, str]:
         try:
-            return self._redaction.record(record)
+            return self._redaction.line(record)
         except PydanticSerializationError:  # somebody else's answer held half a character
             return self._without_secrets(kind, type(record).model_validate(whole(record.model_dump())))
         except ValueError as error:
@@ -90,7 +103,7 @@ class Book:
 
     def purse(self) -> Purse:
         """What the accounts of the run allow now: what was moved since the last commit counts already."""
-        stored = self._store.purse(self.run.id, at=self._clock.now(), caps=self._caps)
+        stored = self._store.purse(self.run.id, at=self.clock.now(), caps=self._caps)
         if not self._money:
             return stored
         money, gpu = self._held("usd_micro"), self._held("gpu_ms")
@@ -115,11 +128,12 @@ class Book:
 
         OverLimit when another run has used up what was to be reserved; Broken when the disk does not allow it.
         """
-        at = self.run.last if self._lines else max(self.run.last, self._clock.now())
+        at = self.run.last if self._lines else max(self.run.last, self.clock.now())
         costs = bool(self._money) or self.run.reserved_micro > 0
         if not self.open and self._status is None and not (costs and self._store.crossed(self.run.id, at=at)):
             return
         told: list[Crossing] = []
+        began = perf_counter()
         marks = self._store.append(
             self.run.id,
             epoch=self.epoch,
@@ -130,16 +144,24 @@ class Book:
             tell=(lambda crossing: self._told(crossing, told)) if costs else None,
             status=self._status,
             folded=self._folded,
+            chapter=self._chapter(),
         )
-        for crossing in told:
+        for crossing in told[len(told) - (len(marks) - len(self._lines)) :]:  # a commit tried again tells them again
             self.run.apply(self.run.seq + 1, at, _KIND[Crossing], crossing)
         if marks and marks[-1][0] != self.run.seq:
             raise Broken(f"the journal of {self.run.id} is at {marks[-1][0]}, its state at {self.run.seq}")
+        stored, self._records = self._records, []
         self._lines, self._money, self._folded, self._status = [], [], [], None
         self.stored = self.run.seq
         self.head = marks[-1][1] if marks else self.head
+        self.observer.committed(self.run, stored, epoch=self.epoch, seconds=perf_counter() - began)
         if self.watch is not None:
             self.watch(self.run)
+
+    def _chapter(self) -> int | None:
+        """After which line the next fold may begin, when this commit says all."""
+        says_all = bool(self._records) and isinstance(self._records[-1], Chapter)
+        return self.run.seq - 1 if says_all else None
 
     def _told(self, crossing: Crossing, told: list[Crossing]) -> tuple[str, str]:
         """The line that says so, folded once it is stored."""
@@ -149,7 +171,7 @@ class Book:
     def reload(self) -> None:
         """Forget what was not stored: the run is what its journal says."""
         self.run = fold(self.run.id, self._store.lines(self.run.id))
-        self._lines, self._money, self._folded = [], [], []
+        self._lines, self._records, self._money, self._folded = [], [], [], []
         self.stored = self.run.seq
 
 

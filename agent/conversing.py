@@ -103,7 +103,7 @@ class Conversing(Starting):
             body: Json = {"contract": contract.model_dump(mode="json"), "who": who, "text": text}
             body["from"] = digest(before)
             dedupe = f"{state.id}:amend:{state.seq}:{contract.model_dump_json()}"
-            self._store.post(run=state.id, kind="amend", body=body, at=self._clock.now(), dedupe=dedupe)
+            self._post(state.id, "amend", body, at=self._clock.now(), dedupe=dedupe)
             return self._carried_out(state.id, tr("Changed"))
 
     def _amend(self, book: Book, message: Message, terms: Terms) -> tuple[Record, ...]:

@@ -57,6 +57,8 @@ def decide(run: Run, *, now: float) -> Decision:
 
 def wound_down(run: Run) -> Decided | None:
     """The decision to wind down, once it was taken."""
+    if run.wound_at is None:
+        return None
     return next((d for d in run.decisions if d.change == "wind_down"), None)
 
 
@@ -120,7 +122,7 @@ def _overran(overrun: Overran) -> str:
 
 
 def _refused(run: Run) -> Decided | None:
-    for step in run.plan.steps:
+    for step in run.in_trouble():
         state = run.of_step(step.id)
         if state is not None and state.phase == "refused":
             reason = tr("; ").join(state.verdict.reasons)
@@ -139,7 +141,7 @@ def _refused(run: Run) -> Decided | None:
 
 def _chosen_before(step: Step, run: Run) -> bool:
     """An earlier round chose a model that can be judged."""
-    return any(s.tool == "select_model" and run.done(s.id) for s in run.plan.of_part(step.part or ""))
+    return any(run.done(s.id) for s in run.plan.of_part(step.part or "", "select_model"))
 
 
 def _whole(run: Run) -> Decision:
@@ -165,14 +167,18 @@ def _failure_code(run: Run) -> int:
     return 5 if failed else 1
 
 
+_JUDGED = ("select_model", "evaluate_model", "deploy_model", "scale_endpoint", "monitor_endpoint", "extend_lease")
+"""Tools whose results say whether a part goes on as planned."""
+
+
 def _part(part: Part, run: Run) -> Decided | None:
     if _stopped(part, run):
         return None
-    steps = run.plan.of_part(part.name)
-    for step in steps:
+    for step in run.in_trouble(part.name):
         state = run.of_step(step.id)
         if state is not None and state.phase == "failed":
             return _after_failure(part, step, state, run)
+    steps = run.plan.of_part(part.name, *_JUDGED)
     for look in (live.decide, _holdout, _validation):
         if (decision := look(part, steps, run)) is not None:
             return decision

@@ -10,7 +10,7 @@ from agent.contract import Part
 from agent.learning import objective, task_of
 from agent.observe import Observation
 from agent.operated import operated
-from agent.state import Run
+from agent.state import CallState, Run
 from tools.compute import Quote, Quoted
 from tools.language import tr
 from tools.metrics import metric
@@ -48,8 +48,13 @@ def findings(run: Run) -> tuple[str, ...]:
     alone = (o for o in run.observations if o.stage == "holdout" and o.to is None and o.part not in told)
     found += [_unasked(o) for o in alone if not _asked(o, run)]
     found += [tr("{who} changed the goal: {changes}", who=a.who, changes=tr("; ").join(a.changes)) for a in run.amended]
+    found += [_left(c, c.ended.message) for c in run.calls.values() if c.ended is not None and c.ended.left]
     found += notes(run.consulted)
     return tuple(dict.fromkeys(found))
+
+
+def _left(state: CallState, why: str) -> str:
+    return tr("{step} ({handle}) may still run: {why}", step=state.call.step, handle=state.handle, why=why)
 
 
 def answers(run: Run) -> tuple[str, ...]:

@@ -34,6 +34,14 @@ def learns(part: Part) -> bool:
     return part.task in TASKS or part.task == "custom"
 
 
+DRIFT = "drift_psi"
+
+
+def measured_later(clause: Clause, part: Part) -> bool:
+    """Whether only the standing goal that looks after the part can measure the clause: drift needs callers."""
+    return clause.where == "live" and clause.metric == DRIFT and part.upkeep is not None
+
+
 def opens_holdout(part: Part) -> bool:
     return learns(part) or part.task in EXISTING
 

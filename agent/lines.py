@@ -15,6 +15,7 @@ from agent.goal import Goal
 from agent.observe import Observation
 from agent.plan import Plan
 from agent.record.ledger import Crossing
+from agent.service_state import ENTRIES
 from agent.survey import Survey
 from policies.request import Label
 from tools.errors import Cause
@@ -128,6 +129,7 @@ class Ended(Record):
     call: str
     phase: Literal["running", "done", "failed"]
     handle: str | None = None
+    """Of work that goes on; with a failure, of work that was given up and not seen to end."""
     result: Json | None = None
     cause: Cause | None = None
     message: str = ""
@@ -138,6 +140,11 @@ class Ended(Record):
     """What its backend says that it cost; None where it is billed by the hour."""
     holds: bool = False
     """What it made goes on: its reservation stays open until that is handed over or has ended."""
+
+    @property
+    def left(self) -> bool:
+        """It was not seen to end: its own limit and lease end it, and it is paid for until then."""
+        return self.phase == "failed" and self.handle is not None
 
 
 class Settled(Record):
@@ -289,4 +296,5 @@ LINES: dict[str, type[Record]] = {
     "amended": Amended,
     "looked": Known,
     "finish": Finished,
+    **ENTRIES,
 }

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from agent.contract import Clause, Comparand, Contract, Part
-from agent.plan import Step
+from agent.plan import Estimate, Step
 from tools.evaluate import Evaluated
 from tools.monitor import Monitored
 from tools.ports import Agreement, Traffic
-from tools.recipes.records import UNDER_TEST, Compared, Limits, Measured
+from tools.recipes.records import UNDER_TEST, Compared, Limits, LoadResult, Measured
 from tools.record import Json
+from tools.tool import Effect
 from tools.train import Selected
 
 Stage = Literal["validation", "holdout", "live"]
@@ -114,6 +115,18 @@ def observe(step: Step, result: Json, contract: Contract) -> tuple[Observation, 
             return _live(Monitored.model_validate(result), part, step)
         case _:
             return ()
+
+
+def callers(traffic: Traffic, part: Part, *, seconds: float) -> tuple[Observation, ...]:
+    """What the callers of an endpoint got, over so many seconds; a request that was refused as malformed is their
+    matter."""
+    step = Step(
+        id="check", tool="read_traffic", part=part.name, effect=Effect.READS, args={}, estimate=Estimate(), limit_s=1.0
+    )
+    answered = traffic.requests - traffic.errors
+    load = LoadResult(sent=traffic.requests, answered=answered, failed=0, seconds=max(seconds, 1e-3))
+    alone = part.model_copy(update={"clauses": tuple(c for c in part.clauses if c.relative is None)})
+    return _live(Monitored(traffic=traffic, load=load), alone, step)
 
 
 def _beside_baseline(chosen: Selected, part: Part, step: Step) -> tuple[Observation, ...]:

@@ -7,6 +7,7 @@ Records only; `agent.validate` says whether a plan can be run. A step's argument
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from pydantic import Field
@@ -70,11 +71,37 @@ class Plan(Record):
     """Why this version replaced the one before."""
 
     def step(self, id_: str) -> Step | None:
-        return next((s for s in self.steps if s.id == id_), None)
+        found = self._places.get(id_)
+        return None if found is None else self.steps[found]
 
-    def of_part(self, part: str) -> list[Step]:
-        """The steps of one part, in the order of the plan."""
-        return [s for s in self.steps if s.part == part]
+    def place(self, step: Step) -> int:
+        """Where a step of it stands."""
+        return self._places[step.id]
+
+    def of_part(self, part: str, *tools: str) -> list[Step]:
+        """The steps of one part, or those of them by these tools, in the order of the plan."""
+        found = self._by_part.get((part, tools))
+        if found is None:
+            found = [s for s in self.steps if s.part == part and (not tools or s.tool in tools)]
+            self._by_part[part, tools] = found
+        return list(found)
+
+    # A plan does not change, so what is looked for round after round is put in order once.
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {step.id: place for place, step in reversed(tuple(enumerate(self.steps)))}
+
+    @cached_property
+    def _by_part(self) -> dict[tuple[str, tuple[str, ...]], list[Step]]:
+        """By part and tools, as they were asked for; no tools are all of them."""
+        return {}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Plan:
+        """As any record's; what was put in order is of the plan that it was made of."""
+        copied = super().model_copy(update=update, deep=deep)
+        for kept in ("_places", "_by_part"):
+            copied.__dict__.pop(kept, None)
+        return copied
 
 
 def refs(value: Any) -> Iterator[tuple[str, str]]:

@@ -320,7 +320,7 @@ def unknowns(contract: Contract, seen: Survey) -> tuple[str, ...]:
         if running.misses(p, seen)
     )
     prices = () if seen.usd_micro_per_hour is not None else (tr("the price of where it would run is not known"),)
-    return (*data, *models, *absent, *prices, *running.once(contract))
+    return (*data, *models, *absent, *prices)
 
 
 def unreadable(found: Prospect) -> tuple[Fault, ...]:

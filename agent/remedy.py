@@ -76,15 +76,17 @@ def diagnosed(part: Part, run: Run) -> Diagnosed | None:
     failed once says nothing: why it failed is no cause of the endpoint's."""
     looks = {s.id for p in run.plans for s in p.plan.of_part(part.name) if s.tool == "read_traffic"}
     found = [d for d in run.diagnoses if d.part == part.name and d.step in looks]
-    if not found or any(c.call.step == found[0].step and c.phase == "failed" for c in run.calls.values()):
+    if not found or any(c.phase == "failed" for c in run.calls.of_step(found[0].step or "")):
         return None
     return [d for d in found if d.step == found[0].step][-1]
 
 
 def meant(part: Part, run: Run) -> Part:
     """The part that its calls are judged by: once it is to be mended, the roll back or the growth that mends it."""
+    if not run.opened or part.task != "diagnose" or not _tried(part, run):
+        return part
     found = diagnosed(part, run)
-    if not run.opened or part.task != "diagnose" or found is None or not _tried(part, run):
+    if found is None:
         return part
     task = REMEDIES.get(found.cause)
     if task is None:

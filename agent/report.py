@@ -28,9 +28,10 @@ from agent.documents import (
 from agent.errors import ExitCode
 from agent.findings import answers, estimated, findings, results
 from agent.judge import Judgement
+from agent.learning import measured_later
 from agent.observe import Observation
 from agent.record.ledger import Burn
-from agent.running import once
+from agent.running import handed_over
 from agent.state import Decided, Run
 from tools.catalogue import BY_NAME
 from tools.language import tr
@@ -48,7 +49,7 @@ def clause_verdicts(run: Run) -> tuple[ClauseVerdict, ...]:
     contract = run.contract
     if contract is None:
         return ()
-    verdicts = [_verdict(c, p, run) for p in contract.parts for c in p.clauses]
+    verdicts = [_verdict(c, p, run) for p in contract.parts for c in p.clauses if not measured_later(c, p)]
     if not verdicts:
         verdicts = [_default(run, contract)]
     return (*verdicts, *_upkeep(run, contract), *_limits(run, contract))
@@ -147,14 +148,27 @@ def _default(run: Run, contract: Contract) -> ClauseVerdict:
 
 
 def _upkeep(run: Run, contract: Contract) -> Iterator[ClauseVerdict]:
-    """What was to be looked after for longer was looked at once: that proves nothing of the time after."""
-    for part, note in zip((p for p in contract.parts if p.upkeep is not None), once(contract), strict=True):
+    """What was to be looked after for longer is handed over to a standing goal, which measures from then on."""
+    by = {part.name: name for name, part in handed_over(run)}
+    for part in (p for p in contract.parts if p.upkeep is not None):
+        name = by.get(part.name)
+        note = (
+            tr("nothing was kept that could be looked after")
+            if name is None
+            else tr(
+                "standing goal {name} looks after {endpoint}: `goalkeeper goals {name}`",
+                name=name,
+                endpoint=part.endpoint,
+            )
+        )
         yield ClauseVerdict(
             id="upkeep",
             part=part.name,
             metric="ready",
-            verdict="UNPROVEN",
-            demanded=tr("every clause, also after the run"),
+            verdict="UNPROVEN" if name is None else "MET",
+            measured=None if name is None else 1.0,
+            evidence=None if name is None else Evidence(id=f"{name}#1"),
+            demanded=tr("a standing goal looks after it"),
             note=note,
         )
 
@@ -300,7 +314,8 @@ def _resources(run: Run, command: str) -> Resources:
     gone = [
         str(r["id"]) for tool in ("release_resource", "withdraw_version") for r in results(run, tool) if r["existed"]
     ]
-    ended = [f"{c.call.tool}:{c.handle}" for c in made if c.call.tool != "deploy_model" and not c.live and c.handle]
+    over = [c for c in made if c.call.tool != "deploy_model" and not c.live and not (c.ended and c.ended.left)]
+    ended = [f"{c.call.tool}:{c.handle}" for c in over if c.handle]
     return Resources(created=created, released=(*ended, *gone), kept=_kept(run, gone, command))
 
 

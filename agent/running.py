@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agent import rollout
 from agent.contract import Contract, Part
+from agent.state import Run
 from agent.survey import Survey, wanted_version
 from tools.language import tr
 
@@ -75,15 +76,33 @@ def questions(part: Part, seen: Survey, *, owner: str) -> Iterator[str]:
         yield tr("name what is to end; nothing that runs here is {owner}'s", owner=owner)
 
 
-def once(contract: Contract) -> tuple[str, ...]:
-    """Parts that are to be looked after for longer than the run."""
-    return tuple(
-        tr(
-            "{endpoint} is checked once, by this run: nothing here repeats it yet, so run the goal again for that",
-            endpoint=p.endpoint,
-        )
-        for p in contract.parts
-        if p.upkeep is not None
+def handed_over(run: Run) -> Iterator[tuple[str, Part]]:
+    """What of a run a standing goal looks after from its end on, each under the name of that goal."""
+    parts = run.contract.parts if run.contract is not None else ()
+    cancelled = any(d.action == "cancel" for d in run.decisions)
+    for number, part in enumerate((p for p in parts if p.upkeep is not None), start=1):
+        if run.plans and not cancelled and _stands(part, run):
+            yield f"{run.id}.{number}", part
+
+
+def _stands(part: Part, run: Run) -> bool:
+    """The part has left an endpoint that it kept, or looked at one that is not its own."""
+    steps = run.plan.of_part(part.name)
+    if any(s.tool in ("deploy_model", "extend_lease") for s in steps):
+        taken_back = any(d.part == part.name and d.change in ("stop", "roll_back") for d in run.decisions)
+        return not taken_back and any(s.tool == "extend_lease" and run.done(s.id) for s in steps)
+    there = run.survey is not None and run.survey.endpoints.get(part.endpoint) is not None
+    return there and part.task in NEEDED and any(run.done(s.id) for s in steps)
+
+
+def looked_after(part: Part) -> str:
+    """What a person should know beforehand of a part that is to be looked after; empty for any other."""
+    if part.upkeep is None:
+        return ""
+    return tr(
+        "once this run has ended a standing goal looks after {endpoint}: `goalkeeper goals` shows it, and its "
+        "checks are made by `goalkeeper worker`",
+        endpoint=part.endpoint,
     )
 
 
@@ -93,4 +112,5 @@ def remarks(contract: Contract, seen: Survey, *, load_rps: float) -> tuple[str, 
     for part in contract.parts:
         said.append(rollout.remark(part, seen.endpoints.get(part.endpoint)))
         said.append(rollout.shortfall(part, load_rps=load_rps))
+        said.append(looked_after(part))
     return tuple(s for s in said if s)

@@ -16,7 +16,7 @@ from agent.audit.bundle import Exported, export
 from agent.audit.examine import find
 from agent.audit.heads import Heads
 from agent.brain.protocol import Brain
-from agent.clock import Clock, stamp
+from agent.clock import Clock, RunClocks, stamp
 from agent.documents import (
     Answered,
     ClauseVerdict,
@@ -37,11 +37,15 @@ from agent.plan import Plan, total
 from agent.posed import waits
 from agent.record import owner
 from agent.record.ledger import Burn
-from agent.record.store import RunRow, Store
+from agent.record.nudge import nudge, worked
+from agent.record.store import RunRow, Store, open_store
 from agent.report import compose
 from agent.sentences import sentence
 from agent.settings import Settings
 from agent.state import Decided, Run, fold, parse
+from agent.stopping import Stopping
+from agent.telemetry.observer import Observer
+from agent.telemetry.opening import Telemetry
 from agent.view import view
 from policies.engine import Policies
 from policies.faults import PolicyFaults
@@ -66,11 +70,16 @@ class Runs:
         brain: Brain,
         clock: Clock,
         policies: Policies,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self.telemetry = telemetry or Telemetry()
+        self._stopping: Stopping | None = None
+        """Whether this process was asked to stop; None: nobody asks."""
         self._settings = settings
         self._backend = backend
         self._brain = brain
         self._clock = clock
+        self._clocks = RunClocks(clock)
         self._policies = policies
         self._store_: Store | None = None
         self._signing = Signing(Heads(settings.audit_folder), clock)
@@ -82,13 +91,19 @@ class Runs:
         self.close()
 
     def close(self) -> None:
+        self.telemetry.close()
         if self._store_ is not None:
             self._store_.close()
 
     @property
+    def _observer(self) -> Observer:
+        return self.telemetry.observer
+
+    @property
     def _store(self) -> Store:
         if self._store_ is None:
-            self._store_ = Store(self._settings.home / "goalkeeper.db", redaction=self._settings.redaction)
+            where = self._settings.store_address or self._file
+            self._store_ = open_store(where, redaction=self._settings.redaction)
         return self._store_
 
     @property
@@ -167,7 +182,12 @@ class Runs:
         kind, at = "approve" if approve else "deny", max(self._clock.now(), run.last)
         body: Json = {"pending": question.id, "who": who, "uid": os.getuid(), "digest": question.digest}
         dedupe = f"{run.id}:{question.id}:{kind}:{who}:{question.digest}"
-        self._store.post(run=run.id, kind=kind, body=body, at=at, dedupe=dedupe)
+        self._post(run.id, kind, body, at=at, dedupe=dedupe)
+
+    def _post(self, run: str, kind: str, body: Json, *, at: float, dedupe: str) -> None:
+        """Leave a message for the run's owner, and tell whoever drives runs here that it is there."""
+        self._store.post(run=run, kind=kind, body=body, at=at, dedupe=dedupe)
+        nudge(self._settings.home, run)
 
     def _open(self, run: Run) -> tuple[Pending, ...]:
         """The open questions, each with the command that answers it from here."""
@@ -186,15 +206,16 @@ class Runs:
         with said_as(state):
             if state.report is not None:
                 raise InvalidRequest(Fault(place=id_, what=tr("it has ended already")))
-            self._store.post(run=id_, kind="cancel", body={"who": who}, at=self._clock.now(), dedupe=f"{id_}:cancel")
+            self._post(id_, "cancel", {"who": who}, at=self._clock.now(), dedupe=f"{id_}:cancel")
             return self._carried_out(id_, tr("Cancelled"))
 
     def export(self, run: str, to: Path | None = None) -> Exported:
         """Write the run's audit bundle there, else into this folder; also of a run that the store refuses to open."""
         home, heads = self._settings.home, self._signing.heads
-        id_ = find(run, home, heads)
+        store = self._settings.store_address
+        id_ = find(run, home, heads, store=store)
         to = Path(f"{id_}.audit.zip") if to is None else to
-        return export(id_, home=home, heads=heads, fetch=self._backend.objects.fetch, to=to)
+        return export(id_, home=home, store=store, heads=heads, fetch=self._backend.objects.fetch, to=to)
 
     def explain(self, run: str, call: str) -> Explanation:
         """Which policies decided about a call of the run, with the facts they saw."""
@@ -208,11 +229,14 @@ class Runs:
         driver = self._store.row(run).owner
         if driver is not None and not owner.gone(driver):
             return tr("{what}: the process that drives {run} carries it out.", what=what, run=run)
+        if worked(self._settings.home):
+            return tr("{what}: the worker that drives this home carries it out.", what=what)
         resume = f"{command(self._settings)} resume {run}"
         return tr("{what}: `{resume}` carries it out.", what=what, resume=resume)
 
     def _fold(self, run: str) -> Run:
-        return fold(run, self._store.lines(run))
+        """From the last line on that says all before it; a run has none, a standing goal one in a hundred checks."""
+        return fold(run, self._store.lines(run, after=self._store.row(run).chapter))
 
     def _status(self, run: Run) -> Status:
         if run.report is not None:
@@ -224,10 +248,12 @@ class Runs:
 
     def _resolve(self, run: str) -> str:
         """The full id of a run named by a unique prefix or ending."""
-        known = [line.id for line in self.runs().runs]
+        known = [row.id for row in self._store.rows(None)] if self._begun else []
         if run in known:
             return run
         found = [id_ for id_ in known if run and (id_.startswith(run) or id_.endswith(run))]
+        # A standing goal is named after its run, and the runs it begins after it: the shortest of a family is meant.
+        found = [id_ for id_ in found if not any(id_.startswith((f"{f}.", f"{f}-")) for f in found)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -284,7 +310,9 @@ class Runs:
 
     @property
     def _begun(self) -> bool:
-        """Something has run in this home. Broken when it is somebody else's and not shared."""
+        """Something may have run in this home. Broken when it is somebody else's and not shared."""
+        if self._settings.store is not None:
+            return True
         try:
             return self._file.exists()
         except PermissionError as error:

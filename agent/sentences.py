@@ -9,6 +9,8 @@ from agent.clock import stamp
 from agent.documents import Pending
 from agent.observe import Observation
 from agent.record.ledger import Crossing
+from agent.service_state import ENTRIES
+from agent.service_words import event
 from agent.state import (
     Amended,
     Answer,
@@ -290,3 +292,11 @@ def _(record: Known) -> str:
     if record.why:
         return tr("{tool} was not asked: {why}", tool=record.tool, why=record.why)
     return tr("{tool} was asked before planning", tool=record.tool)
+
+
+def _service(record: Record) -> str:
+    return event(record) or type(record).__name__
+
+
+for _kind in ENTRIES.values():
+    sentence.register(_kind)(_service)

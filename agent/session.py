@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from agent import accounts, act, markdown
 from agent.advance import World
 from agent.answering import elsewhere
-from agent.approving.approvals import overtaken, yes_or_no
+from agent.approving.approvals import yes_or_no
 from agent.book import Book
 from agent.brain.protocol import Brain
-from agent.clock import Clock, FixedClock, WallClock, stamp
-from agent.consulting import taken_over
-from agent.conversing import Conversing
-from agent.decide import wound_down
+from agent.clock import Clock, FixedClock, SteadyClock, stamp
 from agent.documents import (
     Pending,
     RunDocument,
-    RunReport,
     RunView,
-    Status,
     Swept,
 )
-from agent.errors import Fault, InvalidRequest
-from agent.memory import outcomes
-from agent.pages import page
+from agent.driving import Driving
 from agent.prospect import Request
-from agent.revise import revise
-from agent.runs import document, in_force, said_as
+from agent.record.nudge import Listener
+from agent.runs import in_force, said_as
 from agent.screen import Screen
-from agent.settings import Settings
-from agent.state import Decided, Finished, Run
-from agent.wording import outside
+from agent.settings import LogForm, Settings
+from agent.state import Decided
+from agent.stopping import Stopping
+from agent.telemetry.opening import open_telemetry
 from policies.limits import Limits
-from tools.dispatch import Dispatcher, Place, clock_of, open_backend, sweep_place
-from tools.language import tr
+from tools.dispatch import Place, clock_of, open_backend, sweep_place
 from tools.sweep import Whose
 
 if TYPE_CHECKING:
@@ -48,14 +39,12 @@ __all__ = ["Request", "Session"]
 LOOK_EVERY_S = 0.1
 """How often a waiting foreground run looks at its jobs, at first."""
 LONGEST_PAUSE_S = 0.5
-LONGEST_WAIT_S = 60.0
-"""How long it waits for anything to end before it asks whether something is overdue."""
 MICRO = 1_000_000
 Watch = Callable[[RunView], None]
 Ask = Callable[[Pending], bool | None]
 
 
-class Session(Conversing):
+class Session(Driving):
     """Goals and runs of one home, for one person, on one backend."""
 
     @classmethod
@@ -65,153 +54,78 @@ class Session(Conversing):
         *,
         consent: Callable[[str], bool] | None = None,
         progress: Callable[[Progress], None] | None = None,
-    ) -> Session:
+        metrics: bool = False,
+        log: LogForm = "off",
+    ) -> Self:
         """A session on what the settings name. Nothing is created before something is started.
 
         `consent`: asks whoever is there whether a model without a known price may be asked. `progress`: hears of its
-        answers while they come.
+        answers while they come. `metrics`: count what happens. `log`: where the settings say nothing of it.
         """
         policies = in_force(settings.policies)
         brain = _brain(settings, policies.limits, consent, progress)
         backend = open_backend(_place(settings))
-        clock: Clock = FixedClock(settings.now) if settings.now is not None else WallClock()
-        return cls(settings=settings, backend=backend, brain=brain, clock=clock_of(backend) or clock, policies=policies)
+        real: Clock = FixedClock(settings.now) if settings.now is not None else SteadyClock()
+        clock = clock_of(backend) or real
+        telemetry = open_telemetry(settings, now=clock.now, metrics=metrics, log=log)
+        return cls(settings=settings, backend=backend, brain=brain, clock=clock, policies=policies, telemetry=telemetry)
 
-    def drive(self, run: str, *, watch: Watch | None = None, ask: Ask | None = None) -> RunDocument:
+    def sibling(self) -> Self:
+        """Another session on the same store and backend, with a brain of its own: one for each thread of a worker.
+
+        It closes nothing; this one is closed last.
+        """
+        brain = _brain(self._settings, self._policies.limits, None, None)
+        other = type(self)(
+            settings=self._settings,
+            backend=self._backend,
+            brain=brain,
+            clock=self._clock,
+            policies=self._policies,
+            telemetry=self.telemetry,
+        )
+        other._store_, other.lease_s, other._signing = self._store, self.lease_s, self._signing
+        other._clocks = self._clocks
+        return other
+
+    def drive(
+        self, run: str, *, watch: Watch | None = None, ask: Ask | None = None, stopping: Stopping | None = None
+    ) -> RunDocument:
         """Operate the run until it is decided, or until it waits for a person and none can be asked.
 
-        An interruption leaves it resumable. Busy when another process drives it.
+        An interruption leaves it resumable: KeyboardInterrupt once `stopping` was asked and the step under way is over.
+        Busy when another process drives it.
         """
+        self._stopping = stopping or self._stopping
         id_ = self._resolve(run)
+        self._no_goal(id_)
         if self._fold(id_).report is not None:
             return self.show(id_)
-        self._same_place(id_)
-        from agent.graph import activate  # LangGraph takes a second to import: only who drives pays for it
-
-        with self._owned(id_) as book, said_as(book.run):
-            self._brain.draws_on(self._account(id_, planned=True))
+        with self._owned(id_) as book, said_as(book.run), Listener(self._settings.home) as nudged:
+            if book.run.report is not None:  # another ended it just now
+                book.due = None
+                return self.show(id_)
+            self._same_place(book)
             screen = Screen(watch, self._clock, self._settings.redaction, self._burn)
             book.watch = screen.journal
-            world = self._world(book)
             book.status("running")
-            while True:
-                decision = activate(
-                    world, revise=lambda d: self._revise(book, d), finish=lambda d: self._finish(book, d)
-                )
-                if isinstance(decision, Decided):
-                    break
-                self._signing.sign(book, "reached")
+            book.due = self._clock.now()  # interrupted: a worker goes on
+            world = self._world(book)
+            while not isinstance(decision := self._activated(world), Decided):
+                if self._leaves():
+                    raise KeyboardInterrupt
                 if decision.for_person and not book.run.live_calls():
                     if self._ask(book, ask, screen):
                         continue
                     book.status("waiting")
                     book.commit()
+                    book.due = self._due(book)
                     break
-                self._wait(world, screen)
+                self._wait(world, screen, nudged)
+            else:
+                book.due = None
             screen.show(book.run, force=True)
         return self.show(id_)
-
-    def _same_place(self, run: str) -> None:
-        """A run goes on where it began: its jobs and endpoints are there. InvalidRequest elsewhere."""
-        state, settings = self._fold(run), self._settings
-        if (stated := state.stated) is None:
-            return
-        with said_as(state):
-            for what, then, now in (
-                (tr("backend"), stated.backend, settings.backend),
-                (tr("runtime folder"), stated.runtime, str(settings.runtime)),
-            ):
-                if then != now:
-                    fault = tr("it began with the {what} {then}, and this is {now}", what=what, then=then, now=now)
-                    raise InvalidRequest(Fault(place=run, what=fault, fix=tr("go on with that one")))
-
-    def _world(self, book: Book) -> World:
-        def approved(call: str) -> str | None:
-            state = book.run.calls.get(call)
-            stored = state is not None and state.intended_seq is not None and state.intended_seq <= book.stored
-            return state.call.digest if state is not None and stored and state.verdict.ruling == "approved" else None
-
-        return World(
-            book=book,
-            store=self._store,
-            dispatcher=Dispatcher(self._backend, approved=approved, now=self._clock.now),
-            policies=self._policies,
-            clock=self._clock,
-            brain=self._brain,
-            amend=lambda message: self._amend(book, message, self._terms(book.run)),
-        )
-
-    def _revise(self, book: Book, decision: Decided) -> None:
-        """The plan's next version, when the decision asks for one; both are one commit."""
-        revised = revise(
-            book.run,
-            decision,
-            brain=self._brain,
-            policies=self._policies,
-            purse=book.purse(),
-            terms=self._terms(book.run),
-            read=self._read,
-        )
-        for line in taken_over(self._brain.consulted(), revised.instead if revised is not None else ""):
-            book.add(line)
-        if revised is not None:
-            for record in (*revised.looked, revised.planned):
-                book.add(record)
-        book.commit()
-
-    def _finish(self, book: Book, decision: Decided) -> None:
-        """The report, as Markdown beside the journal and as the journal's last line."""
-        run = book.run
-        world = self._world(book)
-        for settled in accounts.closing(run, self._clock.now()):
-            book.add(settled)
-        for question in list(run.pending.values()):
-            book.add(overtaken(question))
-        act.put_away(tuple(run.calls.values()), world.dispatcher)
-        book.commit()  # the report reads what was spent from the store
-        status: Status = "cancelled" if any(d.action == "cancel" for d in run.decisions) else "done"
-        folder = self._settings.home / "runs" / run.id
-        report = self._compose(run, status=status, decided=decision, path=str(folder / "report.md"))
-        self._publish(run, report, folder)
-        if problem := self._mirrored(run, report):
-            report = report.model_copy(update={"findings": (*report.findings, problem)})
-            self._publish(run, report, folder)
-        book.add(Finished(report=report))
-        book.status(report.status)
-        book.commit()
-        learnt = [(past.call, past.model_dump(mode="json")) for past in outcomes(run)]
-        self._store.remember(run.id, learnt, at=run.last)
-
-    def _publish(self, run: Run, report: RunReport, folder: Path) -> None:
-        """The report as people pass it on."""
-        folder.mkdir(parents=True, exist_ok=True)
-        told = self._settings.redaction.record(document(run, report))
-        (folder / "report.md").write_text(markdown.render(told), encoding="utf-8")
-        (folder / "report.html").write_text(page.render(told), encoding="utf-8")
-
-    def _mirrored(self, run: Run, report: RunReport) -> str:
-        """Copy the run to the tracking server, when one is set; what went wrong, which changes nothing else."""
-        settings = self._settings
-        if settings.tracking_uri is None:
-            return ""
-        from agent.tracking.mirror import mirror
-        from agent.tracking.mlflow import Client, Credentials, TrackingError
-
-        credentials = Credentials(
-            user=settings.tracking_user, password=settings.tracking_password, token=settings.tracking_token
-        )
-        try:
-            client = Client(settings.tracking_uri, credentials, redaction=settings.redaction)
-            mirror(run, report, client, files=self._pages(run.id))
-        except TrackingError as error:
-            said = settings.redaction.text(outside(str(error)))
-            return tr("the run was not mirrored to MLflow: {error}", error=said)
-        return ""
-
-    def _pages(self, run: str) -> dict[str, Path]:
-        """What is shown of a run to people: no rows."""
-        folder = self._settings.home / "runs" / run
-        return {path.name: path for path in sorted(folder.glob("report.*"))}
 
     def _ask(self, book: Book, ask: Ask | None, screen: Screen) -> bool:
         """Put those of the open questions that are theirs to the person at the door; whether any was answered."""
@@ -221,9 +135,9 @@ class Session(Conversing):
             said = ask(question) if ask is not None else None
             if said is None:
                 break
-            if said and (self._clock.now() >= question.expires or elsewhere(self._store.messages(run.id), question)):
+            if said and (book.clock.now() >= question.expires or elsewhere(self._store.messages(run.id), question)):
                 return True  # it is too late, or somebody else was faster: the next round takes that in
-            at = max(self._clock.now(), run.last)
+            at = max(book.clock.now(), run.last)
             book.add(yes_or_no(question, approve=said, who=user, at=at, uid=os.getuid()))
             answered = True
             if not said:
@@ -231,28 +145,27 @@ class Session(Conversing):
         book.commit()
         return answered
 
-    def _wait(self, world: World, screen: Screen) -> None:
+    def _wait(self, world: World, screen: Screen, nudged: Listener) -> None:
         """Until something that runs has ended, somebody left a message, or it is time to look at everything again."""
         run = world.book.run
         pause = LOOK_EVERY_S
-        until = self._until(run)
-        while not self._store.messages(run.id):
+        until = self._due(world.book) or 0.0
+        while not self._store.messages(run.id) and not self._leaves():
             for state in run.live_calls():
                 if state.handle is None or not screen.follow(state, world.dispatcher):
                     return
             if self._clock.now() > until:
                 return
             screen.show(run)
-            self._clock.sleep(pause)
+            self._pause(pause, nudged)
             pause = min(pause * 1.2, LONGEST_PAUSE_S)
 
-    def _until(self, run: Run) -> float:
-        """When a decision may be due although nothing has ended."""
-        now = self._clock.now()
-        if wound_down(run) is not None:
-            return now
-        deadline = run.contract.deadline_s if run.contract is not None else None
-        return now + LONGEST_WAIT_S if deadline is None else min(now + LONGEST_WAIT_S, run.started + deadline)
+    def _pause(self, seconds: float, nudged: Listener) -> None:
+        """Wait on the clock of the backend; where that is real, a nudge ends it."""
+        if clock_of(self._backend) is None:
+            nudged.wait(seconds, *([self._stopping] if self._stopping is not None else []))
+        else:
+            self._clock.sleep(seconds)
 
     def sweep(
         self,

@@ -6,10 +6,8 @@ Flags win over `GOALKEEPER_*` variables, these over `goalkeeper.toml`, that over
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import pwd
-import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Literal, get_args
 
 from pydantic import SecretStr
 
+from agent import spelt
 from agent.clock import parse as parse_time
 from agent.errors import Fault, InvalidRequest
 from tools.record import Record
@@ -28,6 +27,25 @@ PREFIX = "GOALKEEPER_"
 BackendName = Literal["local", "sim"]
 BrainName = Literal["rules", "llm"]
 ModelForm = Literal["auto", "schema", "tool", "json", "text"]
+LogForm = Literal["off", "text", "json"]
+
+
+class Tracking(Record):
+    """An MLflow server that runs are mirrored to."""
+
+    uri: str
+    user: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+
+
+class Traces(Record):
+    """What OpenTelemetry's own variables say of spans; everything else of theirs its SDK reads itself."""
+
+    exporter: str | None = None
+    """`otlp`, `console` or `none`; None: `otlp` where there is an endpoint."""
+    endpoint: str | None = None
+    disabled: bool = False
 
 
 class Settings(Record):
@@ -75,17 +93,25 @@ class Settings(Record):
     """Where a CI job collects its Markdown summary; absolute."""
     annotate: bool = False
     """True: findings are also told as workflow commands in the log."""
-    tracking_uri: str | None = None
-    """An MLflow server that runs are mirrored to."""
-    tracking_user: str | None = None
-    tracking_password: SecretStr | None = None
-    tracking_token: SecretStr | None = None
+    tracking: Tracking | None = None
+    traces: Traces | None = None
+    """Where spans go; None: nowhere."""
+    store: SecretStr | None = None
+    """A PostgreSQL server in which runs are kept, for several workers; None: a file in `home`. Never from a file of the
+    working folder: it holds a password, and all that is known of runs."""
+    log: LogForm | None = None
+    """How what happens is logged to stderr; None: as the command does by default."""
     secrets: Mapping[str, SecretStr] = {}
     """What the environment holds that looks like a credential, by name: it appears in nothing that is written down."""
     user: str
     """The operating-system user: who asks and who answers."""
     origins: Mapping[str, str] = {}
     """Field → where its value came from: `--home`, `GOALKEEPER_HOME`, `goalkeeper.toml`, `default`."""
+
+    @property
+    def store_address(self) -> str | None:
+        """Of the shared store, with its password; None: the one in the home."""
+        return None if self.store is None else self.store.get_secret_value()
 
     @property
     def audit_folder(self) -> Path:
@@ -95,8 +121,9 @@ class Settings(Record):
     def redaction(self) -> Redaction:
         """What is taken out of everything that leaves: the secrets known here, and whatever looks like one."""
         own = {
-            "MLFLOW_TRACKING_PASSWORD": self.tracking_password,
-            "MLFLOW_TRACKING_TOKEN": self.tracking_token,
+            "MLFLOW_TRACKING_PASSWORD": self.tracking.password if self.tracking is not None else None,
+            "MLFLOW_TRACKING_TOKEN": self.tracking.token if self.tracking is not None else None,
+            "GOALKEEPER_STORE": self.store,
             "OPENAI_API_KEY": self.model_key,
         }
         given = {name: secret for name, secret in own.items() if secret is not None} | dict(self.secrets)
@@ -108,6 +135,7 @@ class Option:
     """One setting a person may give."""
 
     field: str
+    """Of `Settings`, or `GROUP.FIELD` of a record in it."""
     key: str
     """`--key`, `GOALKEEPER_KEY` and `key = ...` in the file."""
     read: Callable[[str, Path], object]
@@ -116,6 +144,8 @@ class Option:
     file: bool = True
     variable: str | None = None
     """The environment variable, when it is somebody else's."""
+    also: tuple[str, ...] = ()
+    """Others that say the same, where it is not set."""
 
     @property
     def env(self) -> str:
@@ -148,7 +178,21 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], folder: Path) 
         "user": _user(),
         "secrets": {name: SecretStr(value) for name, value in known_in(environ).items()},
     }
-    return Settings.model_validate(defaults | values | {"origins": origins})
+    return Settings.model_validate(defaults | _grouped(values) | {"origins": origins})
+
+
+_GROUPS: Mapping[str, type[Record]] = {"tracking": Tracking, "traces": Traces}
+
+
+def _grouped(values: Mapping[str, object]) -> dict[str, object]:
+    """The values with those of a record in it; a record that lacks what it needs is none."""
+    found = {field: value for field, value in values.items() if "." not in field}
+    for name, kind in _GROUPS.items():
+        own = {f.removeprefix(f"{name}."): value for f, value in values.items() if f.startswith(f"{name}.")}
+        needed = {field for field, info in kind.model_fields.items() if info.is_required()}
+        if own and needed <= set(own):
+            found[name] = kind.model_validate(own)
+    return found
 
 
 def from_process(flags: Mapping[str, object]) -> Settings:
@@ -167,8 +211,9 @@ def _given(
     """Every place that gives the option, strongest first."""
     if option.flag and (flag := flags.get(option.key)) is not None and flag is not False:
         yield f"--{option.key}", "true" if flag is True else str(flag)
-    if environ.get(option.env):
-        yield option.env, environ[option.env]
+    for name in (option.env, *option.also):
+        if environ.get(name):
+            yield name, environ[name]
     if option.file and option.key in table:
         yield f"{FILE} {option.key}", table[option.key]
 
@@ -218,124 +263,55 @@ def _runtime(environ: Mapping[str, str]) -> Path:
     return Path("/tmp") / f"goalkeeper-{os.geteuid()}"
 
 
-def _path(text: str, folder: Path) -> Path:
-    if "\0" in text:
-        raise ValueError("a path cannot hold a NUL character")
-    return Path(os.path.abspath(folder / Path(text).expanduser()))
-
-
-def _number(text: str, _: Path) -> float:
-    try:
-        value = float(text.replace("_", "")) if text.isascii() else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{text!r} is not a number of 0 or more")
-    return value
-
-
-def _positive(text: str, folder: Path) -> float:
-    value = _number(text, folder)
-    if value == 0:
-        raise ValueError("must be more than 0")
-    return value
-
-
-def _money(text: str, folder: Path) -> float:
-    bare = re.fullmatch(r"(?:US)?\$?\s*([\d.,]+)\s*(?:\$|USD)?", text.strip(), re.IGNORECASE)
-    try:
-        return _number(bare[1].replace(",", "") if bare else text, folder)
-    except ValueError as fault:
-        raise ValueError(f"{text!r} is not an amount of US dollars: write e.g. 20 or 2.50") from fault
-
-
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def duration(text: str, folder: Path = Path()) -> float:
-    """Seconds, more than 0, of `90s`, `30m`, `8h`, `2d` or a bare number; ValueError with a sentence."""
-    match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]*)\s*", text)
-    if match is None or match[2] not in _UNITS:
-        raise ValueError(f"{text!r} is not a duration: write e.g. 90s, 30m, 8h or 2d")
-    return _positive(match[1], folder) * _UNITS[match[2]]
-
-
-def _yes(text: str, _: Path) -> bool:
-    if text.lower() in ("1", "true", "yes"):
-        return True
-    if text.lower() in ("0", "false", "no"):
-        return False
-    raise ValueError(f"{text!r} is neither yes nor no")
-
-
-def _text(text: str, _: Path) -> str:
-    return text
-
-
-def _address(text: str, _: Path) -> str:
-    """The address of a server, without a slash at its end."""
-    bare = text.strip().rstrip("/")
-    if re.fullmatch(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", bare) is None:
-        raise ValueError(f"{text!r} is not an address: write e.g. http://127.0.0.1:8000/v1")
-    return bare
-
-
-def _prices(text: str, _: Path) -> tuple[float, float]:
-    """`1.25/10`: US dollars per million tokens read and written; one number stands for both."""
-    read, slash, written = text.replace("$", "").partition("/")
-    return _number(read.strip(), Path()), _number((written if slash else read).strip(), Path())
-
-
-def _count(text: str, _: Path) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
-        raise ValueError(f"{text!r} is not a whole number from 1 to 64")
-    return int(text)
-
-
-def _secret(text: str, _: Path) -> SecretStr:
-    return SecretStr(text)
-
-
-def _choice(*words: str) -> Callable[[str, Path], str]:
-    def read(text: str, _: Path) -> str:
-        if text not in words:
-            raise ValueError(f"{text!r} is not available here: choose {' or '.join(words)}")
-        return text
-
-    return read
-
-
 OPTIONS: tuple[Option, ...] = (
-    Option(field="home", key="home", read=_path, flag=True),
-    Option(field="backend", key="backend", read=_choice(*get_args(BackendName)), flag=True),
-    Option(field="brain", key="brain", read=_choice(*get_args(BrainName)), flag=True),
-    Option(field="model_url", key="model_url", read=_address, file=False, variable="OPENAI_BASE_URL"),
-    Option(field="model_key", key="model_key", read=_secret, file=False, variable="OPENAI_API_KEY"),
-    Option(field="model", key="model", read=_text),
-    Option(field="model_form", key="model_form", read=_choice(*get_args(ModelForm))),
-    Option(field="model_gap_s", key="model_gap", read=duration),
-    Option(field="model_deadline_s", key="model_deadline", read=duration),
-    Option(field="model_concurrency", key="model_concurrency", read=_count),
-    Option(field="model_price", key="model_price", read=_prices, file=False),
-    Option(field="budget_usd", key="budget", read=_money, flag=True),
-    Option(field="accept", key="yes", read=_yes, flag=True, file=False),
+    Option(field="home", key="home", read=spelt.path, flag=True),
+    Option(field="backend", key="backend", read=spelt.choice(*get_args(BackendName)), flag=True),
+    Option(field="brain", key="brain", read=spelt.choice(*get_args(BrainName)), flag=True),
+    Option(field="model_url", key="model_url", read=spelt.address, file=False, variable="OPENAI_BASE_URL"),
+    Option(field="model_key", key="model_key", read=spelt.secret, file=False, variable="OPENAI_API_KEY"),
+    Option(field="model", key="model", read=spelt.as_text),
+    Option(field="model_form", key="model_form", read=spelt.choice(*get_args(ModelForm))),
+    Option(field="model_gap_s", key="model_gap", read=spelt.duration),
+    Option(field="model_deadline_s", key="model_deadline", read=spelt.duration),
+    Option(field="model_concurrency", key="model_concurrency", read=spelt.count),
+    Option(field="model_price", key="model_price", read=spelt.prices, file=False),
+    Option(field="budget_usd", key="budget", read=spelt.money, flag=True),
+    Option(field="accept", key="yes", read=spelt.yes, flag=True, file=False),
     Option(field="now", key="now", read=lambda text, _: parse_time(text), file=False),
-    Option(field="local_usd_per_hour", key="local_usd_per_hour", read=_number),
-    Option(field="runtime", key="runtime_dir", read=_path, file=False),
-    Option(field="audit", key="audit_dir", read=_path, file=False),
-    Option(field="policies", key="policies", read=_path, file=False),
-    Option(field="endpoint_lease_s", key="endpoint_lease", read=duration),
-    Option(field="load_rps", key="load_rps", read=_positive),
-    Option(field="step_summary", key="step_summary", read=_path, file=False, variable="GITHUB_STEP_SUMMARY"),
-    Option(field="annotate", key="annotate", read=_yes, file=False, variable="GITHUB_ACTIONS"),
-    Option(field="tracking_uri", key="tracking_uri", read=_text, file=False, variable="MLFLOW_TRACKING_URI"),
-    Option(field="tracking_user", key="tracking_user", read=_text, file=False, variable="MLFLOW_TRACKING_USERNAME"),
+    Option(field="local_usd_per_hour", key="local_usd_per_hour", read=spelt.number),
+    Option(field="runtime", key="runtime_dir", read=spelt.path, file=False),
+    Option(field="audit", key="audit_dir", read=spelt.path, file=False),
+    Option(field="policies", key="policies", read=spelt.path, file=False),
+    Option(field="endpoint_lease_s", key="endpoint_lease", read=spelt.duration),
+    Option(field="load_rps", key="load_rps", read=spelt.positive),
+    Option(field="step_summary", key="step_summary", read=spelt.path, file=False, variable="GITHUB_STEP_SUMMARY"),
+    Option(field="annotate", key="annotate", read=spelt.yes, file=False, variable="GITHUB_ACTIONS"),
+    Option(field="tracking.uri", key="tracking_uri", read=spelt.as_text, file=False, variable="MLFLOW_TRACKING_URI"),
     Option(
-        field="tracking_password",
+        field="tracking.user", key="tracking_user", read=spelt.as_text, file=False, variable="MLFLOW_TRACKING_USERNAME"
+    ),
+    Option(
+        field="tracking.password",
         key="tracking_password",
-        read=_secret,
+        read=spelt.secret,
         file=False,
         variable="MLFLOW_TRACKING_PASSWORD",
     ),
-    Option(field="tracking_token", key="tracking_token", read=_secret, file=False, variable="MLFLOW_TRACKING_TOKEN"),
+    Option(
+        field="tracking.token", key="tracking_token", read=spelt.secret, file=False, variable="MLFLOW_TRACKING_TOKEN"
+    ),
+    Option(
+        field="traces.exporter", key="traces_exporter", read=spelt.as_text, file=False, variable="OTEL_TRACES_EXPORTER"
+    ),
+    Option(
+        field="traces.endpoint",
+        key="traces_endpoint",
+        read=spelt.as_text,
+        file=False,
+        variable="OTEL_EXPORTER_OTLP_ENDPOINT",
+        also=("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",),
+    ),
+    Option(field="traces.disabled", key="traces_disabled", read=spelt.yes, file=False, variable="OTEL_SDK_DISABLED"),
+    Option(field="store", key="store", read=spelt.database, file=False),
+    Option(field="log", key="log", read=spelt.choice(*get_args(LogForm))),
 )

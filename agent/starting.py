@@ -11,16 +11,17 @@ from agent import accounts, orders
 from agent.book import Book
 from agent.brain.protocol import Terms
 from agent.brain.rules.planning.propose import propose
-from agent.clock import WallClock
+from agent.clock import SteadyClock
 from agent.contract import Contract
 from agent.documents import PlanDocument
 from agent.errors import Fault, InvalidRequest, OverLimit
 from agent.lines import Consulted
-from agent.owned import owned
+from agent.owned import LEASE_S, owned
 from agent.past import Past, recalled
 from agent.plan import Plan
 from agent.prospect import Desk, Prospect, Request, ordered, prospect, unreadable
 from agent.record.ledger import Cap, Purse, allowed
+from agent.record.rows import RunRow
 from agent.runs import Runs
 from agent.state import Run
 from agent.survey import Survey, survey
@@ -34,6 +35,8 @@ RECALLED = 400
 class Starting(Runs):
     """Goals of one home, up to the first line of a run's journal."""
 
+    lease_s: float = LEASE_S
+    """How long this session may not be heard of before another goes on with a run of its."""
     _shown: tuple[Request, Prospect, str] | None = None
     """What was planned last and not begun, and the name that what it was asked of a model is entered under."""
 
@@ -114,10 +117,11 @@ class Starting(Runs):
             ) from error
         with self._owned(run) as book:
             seen = (found.stated, *found.consulted, found.understood, found.survey, *found.looked, found.planned)
-            for record in seen:
-                if record is not None:
-                    book.add(record)
-            book.commit()
+            if book.run.seq == 0:  # a run that another had begun before it was interrupted begins once
+                for record in seen:
+                    if record is not None:
+                        book.add(record)
+                book.commit()
         return run
 
     def _prospect(self, request: Request, run: str) -> Prospect:
@@ -126,7 +130,7 @@ class Starting(Runs):
         request = self._settings.redaction.record(request)
         Thread(target=self._policies.prepare, daemon=True).start()  # while the data are looked at
         self._brain.draws_on(self._account(run, planned=False))
-        with speaking(language_of(request.text)):
+        with speaking(language_of(request.text)), self._observer.planning(run):
             found = prospect(request, desk=self._desk(), brain=self._brain, read=self._read, policies=self._policies)
             return found.with_consulted(self._brain.consulted())
 
@@ -135,7 +139,7 @@ class Starting(Runs):
             run,
             store=lambda: self._store,
             requester=self._settings.user,
-            clock=WallClock(),  # a model is paid for in real months, also by a simulated world
+            clock=SteadyClock(),  # a model is paid for in real months, also by a simulated world
             limits=self._policies.limits,
             planned=planned,
         )
@@ -168,15 +172,18 @@ class Starting(Runs):
     def _caps(self) -> tuple[Cap, ...]:
         return accounts.caps(self._policies.limits)
 
-    def _owned(self, run: str) -> AbstractContextManager[Book]:
-        """The run's journal, owned by this process as long as the block lasts."""
+    def _owned(self, run: str, row: RunRow | None = None) -> AbstractContextManager[Book]:
+        """The run's journal, owned by this process as long as the block lasts. `row`: as it was read just now."""
         return owned(
             run,
             store=self._store,
-            clock=self._clock,
+            clocks=self._clocks,
             signing=self._signing,
             redaction=self._settings.redaction,
             caps=self._caps,
+            lease_s=self.lease_s,
+            observer=self._observer,
+            row=row,
         )
 
     def _terms(self, run: Run) -> Terms:

@@ -5,13 +5,15 @@ Folding is a pure function of the lines in order, so a run that was killed at an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from agent.calls import Calls, CallState
+from agent.clock import stamp
 from agent.contract import Contract, Refusal
 from agent.documents import Pending, RunReport
+from agent.front import Front
 from agent.lines import (
     LINES,
     RETRY,
@@ -41,9 +43,10 @@ from agent.observe import Observation
 from agent.plan import Plan, Step
 from agent.record.chained import Line
 from agent.record.ledger import Crossing
+from agent.service_state import ENTRIES, Entry, Standing, fold_in
 from agent.survey import Survey
+from tools.collected import uncollected
 from tools.record import Json, Record
-from tools.tool import Call
 
 __all__ = [
     "LINES",
@@ -77,39 +80,6 @@ __all__ = [
 
 
 @dataclass
-class CallState:
-    """One call as the journal has it."""
-
-    verdict: Verdict
-    phase: Literal["held", "refused", "approved", "intended", "running", "done", "failed"]
-    handle: str | None = None
-    ended: Ended | None = None
-    started_at: float | None = None
-    ended_at: float | None = None
-    intended_seq: int | None = None
-    """Where its intent stands in the journal: nothing is performed before that line is stored."""
-    holds: bool = False
-    """Its reservation is open although it is over: what it made goes on."""
-    settled_micro: int | None = None
-    """What it cost, once that is known."""
-    seq: int = 0
-
-    @property
-    def call(self) -> Call:
-        return self.verdict.call
-
-    @property
-    def live(self) -> bool:
-        """The backend may hold something for it that is not settled."""
-        return self.phase in ("intended", "running")
-
-    @property
-    def committed_micro(self) -> int:
-        """What it cost, or may still cost."""
-        return self.verdict.reserve_micro if self.settled_micro is None else self.settled_micro
-
-
-@dataclass
 class Run:
     """A run, folded."""
 
@@ -119,7 +89,7 @@ class Run:
     refusal: Refusal | None = None
     survey: Survey | None = None
     plans: list[Planned] = field(default_factory=list)
-    calls: dict[str, CallState] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
     by_step: dict[str, str] = field(default_factory=dict)
     """Step id → id of its latest call."""
     observations: list[Observation] = field(default_factory=list)
@@ -145,8 +115,16 @@ class Run:
     seq: int = 0
     settled_micro: int = 0
     reserved_micro: int = 0
+    wound_at: float | None = None
+    """When it was decided to wind down."""
     overrun: Overran | None = None
     """The first bill above its reservation."""
+    standing: Standing | None = None
+    """What the journal of a standing goal folds into; None for every other run."""
+    troubled: set[str] = field(default_factory=set)
+    """Steps whose latest call was refused or failed."""
+    _front: Front | None = field(default=None, init=False, repr=False, compare=False)
+    """Made when it is asked for; None once a step may begin anew."""
 
     @property
     def plan(self) -> Plan:
@@ -167,7 +145,7 @@ class Run:
         return state is not None and state.phase == "done"
 
     def live_calls(self) -> list[CallState]:
-        return [c for c in self.calls.values() if c.live]
+        return self.calls.live
 
     def looks(self, part: str) -> int:
         """How often the holdout of a part has been opened, openings under way included: those of one round are one.
@@ -180,7 +158,40 @@ class Run:
 
     def ready(self) -> list[Step]:
         """Steps whose needs are done and that have not been judged, or whose questions were all answered with yes."""
-        return [s for s in self.plan.steps if s.id not in self.by_step and all(self.done(n) for n in s.needs)]
+        if self._front is None or self._front.plan is not self.plan:
+            self._front = Front(self.plan, begun=self.by_step, done=self.done)
+        return self._front.steps()
+
+    def in_trouble(self, part: str | None = None) -> list[Step]:
+        """Steps of the plan, or of one part of it, whose latest call was refused or failed."""
+        steps = [s for id_ in self.troubled if (s := self.plan.step(id_)) is not None]
+        return sorted((s for s in steps if part is None or s.part == part), key=self.plan.place)
+
+    def begin(self, step: str, call: str, *, refused: bool) -> None:
+        """The latest call of a step was judged."""
+        if self._front is not None:
+            if step in self.by_step:
+                self._front = None
+            else:
+                self._front.begin(step)
+        self.by_step[step] = call
+        self._trouble(step, refused)
+
+    def end(self, step: str, call: str, *, done: bool) -> None:
+        """A call of a step is over; only that of its latest says anything of the step."""
+        if self.by_step.get(step) == call:
+            self._trouble(step, not done)
+            if done and self._front is not None:
+                self._front.finish(step)
+
+    def anew(self, step: str) -> None:
+        """The step may begin once more."""
+        self.by_step.pop(step, None)
+        self._trouble(step, False)
+        self._front = None
+
+    def _trouble(self, step: str, is_in: bool) -> None:
+        (self.troubled.add if is_in else self.troubled.discard)(step)
 
     def holds(self, question: Pending) -> bool:
         """It is about a single call, and that call is held."""
@@ -199,7 +210,7 @@ class Run:
 
     def attempts(self, step: str) -> int:
         """How often the step was begun."""
-        return sum(1 for c in self.calls.values() if c.call.step == step and c.phase not in ("held", "refused"))
+        return sum(1 for c in self.calls.of_step(step) if c.phase not in ("held", "refused"))
 
     def apply(self, seq: int, at: float, kind: str, record: Record) -> None:
         """Fold one line in. Time does not go back, whatever a clock says."""
@@ -228,14 +239,15 @@ def _plan(run: Run, record: Planned, seq: int, at: float) -> None:
 
 
 def _verdict(run: Run, record: Verdict, seq: int, at: float) -> None:
-    run.calls[record.call.id] = CallState(verdict=record, phase=record.ruling, seq=seq)
-    run.by_step[record.call.step] = record.call.id
+    run.calls.judged(CallState(verdict=record, phase=record.ruling, seq=seq))
+    run.begin(record.call.step, record.call.id, refused=record.ruling == "refused")
 
 
 def _intent(run: Run, record: Intent, seq: int, at: float) -> None:
     state = run.calls[record.call]
     state.phase, state.started_at, state.intended_seq = "intended", at, seq
     run.reserved_micro += state.verdict.reserve_micro
+    run.calls.moved(state)
 
 
 def _outcome(run: Run, record: Ended, seq: int, at: float) -> None:
@@ -248,6 +260,9 @@ def _outcome(run: Run, record: Ended, seq: int, at: float) -> None:
             run.settled_micro += record.settled_micro
     state.phase, state.ended, state.seq = record.phase, record, seq
     state.handle = record.handle or state.handle
+    run.calls.moved(state)
+    if record.phase != "running":
+        run.end(state.call.step, record.call, done=record.phase == "done")
 
 
 def _settled(run: Run, record: Settled, seq: int, at: float) -> None:
@@ -255,6 +270,7 @@ def _settled(run: Run, record: Settled, seq: int, at: float) -> None:
     state.holds, state.settled_micro = False, record.usd_micro
     run.reserved_micro -= state.verdict.reserve_micro
     run.settled_micro += record.usd_micro
+    run.calls.moved(state)
 
 
 def _overrun(run: Run, record: Overran, seq: int, at: float) -> None:
@@ -268,8 +284,10 @@ def _observation(run: Run, record: Observation, seq: int, at: float) -> None:
 
 def _decision(run: Run, record: Decided, seq: int, at: float) -> None:
     run.decisions.append(record)
+    if record.change == "wind_down" and run.wound_at is None:
+        run.wound_at = at
     if record.change.startswith(RETRY):
-        run.by_step.pop(record.change.removeprefix(RETRY), None)
+        run.anew(record.change.removeprefix(RETRY))
 
 
 def _diagnosis(run: Run, record: Diagnosed, seq: int, at: float) -> None:
@@ -289,7 +307,7 @@ def _answer(run: Run, record: Answer, seq: int, at: float) -> None:
     if record.by == "overtaken" or not run.holds(question):
         return
     if not any(q.id in run.pending or run.said_no(q) for q in run.asked.values() if q.digest == question.digest):
-        del run.by_step[question.step]
+        run.anew(question.step)
 
 
 def _ignored(run: Run, record: Ignored | Crossing, seq: int, at: float) -> None:
@@ -321,6 +339,25 @@ def _finish(run: Run, record: Finished, seq: int, at: float) -> None:
     run.report = record.report
 
 
+def _service(run: Run, record: Entry, seq: int, at: float) -> None:
+    """A line of a standing goal, which is asked for in the words of the run that handed it over."""
+    kept = fold_in(run.standing, record)
+    if run.stated is None:
+        terms = kept.terms
+        run.stated = Stated(
+            goal=terms.goal,
+            accept=terms.accept,
+            owner=terms.owner,
+            backend=terms.backend,
+            brain=terms.brain,
+            plan_now=stamp(terms.began),
+            runtime=terms.runtime,
+            folder=terms.folder,
+        )
+        run.contract, run.started = terms.contract, terms.began
+    run.standing = kept
+
+
 _FOLD: dict[str, Callable[[Run, Any, int, float], None]] = {
     "goal": _goal,
     "contract": _contract,
@@ -343,17 +380,19 @@ _FOLD: dict[str, Callable[[Run, Any, int, float], None]] = {
     "looked": _looked,
     "amended": _amended,
     "finish": _finish,
+    **dict.fromkeys(ENTRIES, _service),
 }
 
 
 def fold(run: str, lines: Iterable[Line]) -> Run:
     """The run that these lines make."""
     state = Run(id=run)
-    for line in lines:
-        state.apply(line.seq, line.at, line.kind, parse(line))
+    with uncollected():
+        for line in lines:
+            state.apply(line.seq, line.at, line.kind, parse(line))
     return state
 
 
 def parse(line: Line) -> Record:
-    """The line's record. It comes from JSON text, so tuples arrive as lists."""
-    return LINES[line.kind].model_validate_json(json.dumps(line.body))
+    """The line's record. Its body comes from JSON text, and is read as such: tuples arrive as lists."""
+    return LINES[line.kind].model_validate(line.body)

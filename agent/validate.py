@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agent.contract import Contract
+from agent.learning import measured_later
 from agent.plan import REF, WHOLE, Estimate, Plan, Step, refs, total
 from agent.written import unwritable
 from tools.catalogue import BY_NAME
@@ -188,7 +189,8 @@ def _unmeasured(plan: Plan, contract: Contract) -> Iterator[str]:
     for part in contract.parts:
         for clause in part.clauses:
             tool = MEASURES.get(clause.where)
-            if tool is not None and (f"{part.name}/{clause.id}", tool) not in measured:
+            named = (f"{part.name}/{clause.id}", tool)
+            if tool is not None and named not in measured and not measured_later(clause, part):
                 yield tr(
                     "no step measures {metric} of {part}: {tool} does", metric=clause.metric, part=part.name, tool=tool
                 )

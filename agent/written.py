@@ -39,7 +39,8 @@ def unwritable(args: Any) -> Iterator[str]:
 
 def _unwritable(value: Any) -> str:
     if isinstance(value, str):
-        return tr("half a character stands in its arguments") if any("\ud800" <= c <= "\udfff" for c in value) else ""
+        half = not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
+        return tr("half a character stands in its arguments") if half else ""
     if isinstance(value, bool) or value is None:
         return ""
     if isinstance(value, int):

@@ -18,9 +18,23 @@ from evals.bench_series import Measurement, machine
 BENCHMARKS = {
     "help": ("evals.bench_commands", "bench_help", "CPU of --help"),
     "plan": ("evals.bench_commands", "bench_plan", "latency of plan --json"),
-    "durable": ("evals.bench_durable", "bench_durable", "agent overhead per durable step, beside SQLite and LangGraph"),
+    "durable": (
+        "evals.bench_durable",
+        "bench_durable",
+        "a durable step beside SQLite, LangGraph and DBOS; after a kill",
+    ),
     "decisions": ("evals.bench_decisions", "bench_decisions", "what judging a call costs, with few and many policies"),
+    "workers": (
+        "evals.bench_workers",
+        "bench_workers",
+        "many workers on PostgreSQL: throughput, delay, what waiting holds",
+    ),
     "memory": ("evals.bench_memory", "bench_memory", "memory of an agent that waits for a job"),
+    "drift": (
+        "evals.bench_drift",
+        "bench_drift",
+        "false alarms where nothing has changed, and how soon drift is heard",
+    ),
     "model": ("evals.bench_model", "bench_model", "what a goal asks of a language model: calls and tokens"),
     "random-labels": ("evals.bench_labels", "bench_random_labels", "how often chance alone meets a clause"),
 }

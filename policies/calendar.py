@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -31,6 +33,13 @@ def _zone(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=64)
+def _local(second: int, zone: str) -> tuple[str, int]:
+    """Time of day and day of the week. A zone's offset is whole seconds, so all of a second is one time."""
+    local = datetime.fromtimestamp(second, ZoneInfo(zone))
+    return f"{local:%H:%M}", local.weekday()
+
+
 TimeOfDay = Annotated[str, AfterValidator(_time)]
 Zone = Annotated[str, AfterValidator(_zone)]
 
@@ -54,9 +63,8 @@ class Hours(Record):
 
     def contain(self, now: float) -> bool:
         """Whether `now`, in epoch seconds, lies inside, by the clocks of the time zone."""
-        local = datetime.fromtimestamp(now, ZoneInfo(self.timezone))
-        time, today = f"{local:%H:%M}", _DAYS[local.weekday()]
-        yesterday = _DAYS[local.weekday() - 1]
+        time, day = _local(math.floor(now), self.timezone)
+        today, yesterday = _DAYS[day], _DAYS[day - 1]
         if self.from_ < self.to:
             return today in self.days and self.from_ <= time < self.to
         return (today in self.days and time >= self.from_) or (yesterday in self.days and time < self.to)

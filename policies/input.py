@@ -79,6 +79,9 @@ def _facts(request: Request, limits: Limits) -> tuple[Json, list[str]]:
     for name, value in request.facts.__dict__.items():  # pydantic's own iteration costs as much as all the rest
         if value is None:
             continue
+        if value is True or value is False or value == () or (type(value) is int and -LARGEST <= value <= LARGEST):
+            found[name] = value  # most facts are: there is nothing to bring into a form
+            continue
         try:
             found[name] = _fact(value)
         except _OddError as error:

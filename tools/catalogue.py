@@ -6,6 +6,7 @@ from tools.bring import bring_model
 from tools.compute import list_offers, list_resources, quote_cost
 from tools.data import prepare_data, profile_data
 from tools.deploy import deploy_model, inspect_endpoint
+from tools.drift import read_drift
 from tools.evaluate import evaluate_model
 from tools.evidence import read_evaluation
 from tools.mirror import mirror_traffic
@@ -38,6 +39,7 @@ TOOLS: tuple[Tool, ...] = (
     scale_endpoint,
     monitor_endpoint,
     read_traffic,
+    read_drift,
     rollback_endpoint,
     extend_lease,
     withdraw_version,

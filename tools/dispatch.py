@@ -13,8 +13,9 @@ from typing import Protocol
 from pydantic import BaseModel, ValidationError
 
 from tools.catalogue import BY_NAME
-from tools.errors import Invalid, Refused
-from tools.ports import Backend, Tags
+from tools.errors import Invalid, Refused, superseded
+from tools.held import held
+from tools.ports import Backend, Promise, Tags
 from tools.record import Json, Record
 from tools.sweep import ALL, Ending, Finding, Whose, here, sweep
 from tools.tool import Call, Done, Effect, Outcome, Site, Tool
@@ -35,6 +36,8 @@ class Place(Record):
     socket: str | None = None
     """For `sim`: the socket of a world that is a process of its own."""
     seed: int = 0
+    latency_s: float = 0.0
+    """For `sim` behind a socket: how long each call is on its way, in real seconds."""
     start: float | None = None
     """For `sim`: epoch seconds at which its time begins; None is the world's own."""
 
@@ -51,7 +54,7 @@ def open_backend(place: Place) -> Backend:
         case "sim" if place.socket is not None:
             from tools.backends.sim.client import SimClient
 
-            return SimClient(place.socket)
+            return SimClient(place.socket, latency_s=place.latency_s)
         case "sim":
             from tools.backends.sim.backend import SimBackend
             from tools.backends.sim.clock import START, VirtualClock
@@ -65,6 +68,10 @@ def open_backend(place: Place) -> Backend:
 
 class Ticking(Protocol):
     """The time of a backend that has one of its own."""
+
+    @property
+    def passes(self) -> bool:
+        """By itself; else only while somebody waits."""
 
     def now(self) -> float: ...
 
@@ -92,11 +99,26 @@ def sweep_place(
 class Dispatcher:
     """Performs approved calls, and nothing else."""
 
-    def __init__(self, backend: Backend, *, approved: Callable[[str], str | None], now: Callable[[], float]) -> None:
-        """`approved` gives the digest that the journal holds for an approved call id, or None."""
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        approved: Callable[[str], str | None],
+        now: Callable[[], float],
+        epoch: int | None = None,
+        current: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`approved` gives the digest that the journal holds for an approved call id, or None.
+
+        `epoch` is the owner's of the run whose calls come here, which the backend refuses once it has heard of a higher
+        one; None where nobody owns one. `current` is asked before every single change: whether it still is the owner's.
+        """
         self._backend = backend
         self._approved = approved
         self._now = now
+        self._epoch = epoch
+        self._current = current
+        self._held: dict[str, Backend] = {}
 
     def start(self, call: Call) -> Outcome:
         """Perform the call. Refused when the journal does not hold a verdict for exactly these arguments."""
@@ -117,14 +139,22 @@ class Dispatcher:
 
     def staleness_s(self, call: Call) -> float:
         """How long the backend's lists may lie about what this call made."""
+        promise = self._promise(call)
+        return 0.0 if promise is None or promise.atomic else promise.staleness_s
+
+    def ending_s(self, call: Call) -> float:
+        """How long what this call made may go on once it was told to end."""
+        promise = self._promise(call)
+        return 0.0 if promise is None else promise.ends_within_s
+
+    def _promise(self, call: Call) -> Promise | None:
         backend = self._backend
         promises = {
             "jobs": backend.jobs.promise,
             "serving": backend.serving.promise,
             "machines": backend.compute.promise,
         }
-        promise = promises.get(_tool(call.tool).uses or "")
-        return 0.0 if promise is None or promise.atomic else promise.staleness_s
+        return promises.get(_tool(call.tool).uses or "")
 
     def stop(self, call: Call, handle: str) -> None:
         """End running work; idempotent. Refused for a call that was not approved."""
@@ -153,7 +183,19 @@ class Dispatcher:
     def _site(self, call: Call) -> Site:
         now = self._now()
         tags = Tags(run=call.run, call=call.id, owner=call.owner, lease_until=now + call.limit_s + GRACE_S)
-        return Site(backend=self._backend, tags=tags, limit_s=call.limit_s, now=now)
+        return Site(backend=self._in_hand(call.run), tags=tags, limit_s=call.limit_s, now=now)
+
+    def _in_hand(self, run: str) -> Backend:
+        """The backend for calls of that run. Superseded when the run has another owner by now."""
+
+        def ask() -> None:
+            if not self._current():
+                raise superseded(run)
+
+        if run not in self._held:
+            fenced = self._backend if self._epoch is None else self._backend.fenced(run=run, epoch=self._epoch)
+            self._held[run] = held(fenced, ask)
+        return self._held[run]
 
 
 def _tool(name: str) -> Tool:

@@ -150,6 +150,8 @@ def _seen(text: str) -> str:
 
 def _hidden(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
     if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return
         if any(not found["meant"] for found in _UNSEEN.finditer(value)):
             yield path
     elif isinstance(value, Mapping):

@@ -18,6 +18,9 @@ BINS_A_DECADE = 10
 SMALLEST_MS = 0.1
 """The upper bound of the first bin: 0.1 ms to 100 s take 61 bins."""
 
+ANSWER_WITHIN_S = 30.0
+"""After how long a router gives up on an answer of a version: then it is an error."""
+
 
 def traffic(
     version: str, since: float, until: float, samples: Sequence[float], thresholds_ms: Sequence[float]

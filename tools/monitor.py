@@ -12,7 +12,8 @@ from pydantic import Field
 from tools import jobs
 from tools.errors import Failed, NotFound
 from tools.language import tr
-from tools.ports import ANSWER_WITHIN_S, Agreement, JobState, Traffic
+from tools.latency import ANSWER_WITHIN_S
+from tools.ports import Agreement, JobState, Traffic
 from tools.recipes.records import LoadArgs, LoadResult
 from tools.record import Record
 from tools.tool import Effect, Outcome, Running, Site, Tool
@@ -187,6 +188,10 @@ class ReadTraffic(Record):
 
     endpoint: str
     seconds: float = Field(default=3600.0, gt=0)
+    since: float | None = None
+    """Instead: epoch seconds by the clock of what measures, where the window before ended."""
+    thresholds_ms: tuple[float, ...] = ()
+    """Answers slower than these are counted."""
 
 
 class Reading(Record):
@@ -198,7 +203,8 @@ class Reading(Record):
 
 
 def _read(args: ReadTraffic, site: Site) -> Outcome:
-    telemetry, since = site.backend.telemetry, site.now - args.seconds
+    telemetry = site.backend.telemetry
+    since = site.now - args.seconds if args.since is None else args.since
     try:
         state = site.backend.serving.state(args.endpoint)
     except NotFound as error:
@@ -206,7 +212,7 @@ def _read(args: ReadTraffic, site: Site) -> Outcome:
     seen = []
     for version in state.versions:
         try:
-            read = telemetry.traffic(args.endpoint, version=version.name, since=since, thresholds_ms=())
+            read = telemetry.traffic(args.endpoint, version=version.name, since=since, thresholds_ms=args.thresholds_ms)
             seen.append(read.model_copy(update={"ranks_ms": {}}))
         except NotFound:
             continue  # it went between the two looks

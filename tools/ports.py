@@ -1,8 +1,7 @@
 """What a backend must offer, grouped by what the caller wants.
 
-Every creating method takes the call id and makes it visible on what it creates, so that `find` can
-adopt after a crash, and `owned` can list for the sweeper without agent or store. Times are epoch
-seconds, durations seconds, money integer micro-USD.
+Every creating method takes the call id and makes it visible on what it creates, so that `find` can adopt after a crash,
+and `owned` can list for the sweeper without agent or store. Times are epoch seconds, money integer micro-USD.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from tools.errors import Cause
+from tools.inputs import Inputs
 from tools.language import Language
 from tools.record import Json, Record
+from tools.watching import Watch
 
 Kind = Literal["job", "endpoint", "machine", "object"]
 Capability = Literal["jobs", "serving", "objects", "telemetry", "offers", "machines"]
@@ -59,6 +60,8 @@ class Promise(Record):
     """True: repeating a creation with the same call id gives Conflict, which is adopted."""
     staleness_s: float = 0.0
     """How long a list may lie; waited out before creating again."""
+    ends_within_s: float = 0.0
+    """How long what was told to end may go on."""
 
 
 class Progress(Record):
@@ -273,10 +276,6 @@ class Objects(Protocol):
         ...
 
 
-ANSWER_WITHIN_S = 30.0
-"""After how long a router gives up on an answer of a version: then it is an error."""
-
-
 class Traffic(Record):
     """What the router measured of one version over one span, warm-up dropped."""
 
@@ -328,6 +327,10 @@ class Telemetry(Protocol):
 
     def agreement(self, endpoint: str, *, version: str, since: float) -> Agreement:
         """What a shadow answered beside what callers got since a time. NotFound."""
+        ...
+
+    def inputs(self, endpoint: str, *, version: str, since: float, until: float | None = None) -> Inputs:
+        """What callers sent to one version and were told since a time, as counts. NotFound."""
         ...
 
 
@@ -388,3 +391,9 @@ class Backend(Protocol):
     objects: Objects
     telemetry: Telemetry
     compute: Compute
+    watch: Watch
+
+    def fenced(self, *, run: str, epoch: int) -> Backend:
+        """The same for that owner of the run (`tools.epochs`): from here on a lower epoch's changes are refused,
+        whenever they began. Superseded when a higher one was here."""
+        ...

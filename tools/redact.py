@@ -102,11 +102,19 @@ class Redaction:
 
     def record(self, record: R) -> R:
         """The same for a record. ValueError when nothing is left that its type allows."""
-        if not self.suspects(record.model_dump_json()):
-            return record
+        return self.line(record)[0]
+
+    def line(self, record: R) -> tuple[R, str]:
+        """The same with its JSON, so that what is stored is what was looked through."""
+        text = record.model_dump_json()
+        if not self.suspects(text):
+            return record, text
         whole = json.loads(record.model_dump_json(exclude_unset=True))
         cleaned = self.value(whole)
-        return record if cleaned == whole else type(record).model_validate_json(json.dumps(cleaned))
+        if cleaned == whole:
+            return record, text
+        clean = type(record).model_validate_json(json.dumps(cleaned))
+        return clean, clean.model_dump_json()
 
     def suspects(self, text: str) -> bool:
         """Whether a JSON document may hold a secret: quick, and never wrong when it says no."""
@@ -190,7 +198,21 @@ _PATTERNS = Redaction()
 
 def secrets_in(value: Any) -> tuple[str, ...]:
     """Paths of whatever JSON can hold, like `command.3`, at which a secret stands, or stood before it was taken out."""
+    if _plainly_none(value):
+        return ()
     return tuple(dict.fromkeys(".".join(map(str, path)) for path in _held(value, _PATTERNS.value(value), ())))
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _plainly_none(value: Any) -> bool:
+    """Nothing in it can be a secret, or a mark of one: quick, and never wrong when it says so."""
+    try:
+        text = _JSON(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return "[withheld:" not in text and not may_hold(text)
 
 
 def _held(value: Any, cleaned: Any, path: Path) -> Iterator[Path]:

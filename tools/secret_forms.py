@@ -87,19 +87,31 @@ _FOLDER = re.compile(r"[a-z0-9_.]*/")
 _LONG, _ENTROPY = 20, 3.5
 
 _BEGINNINGS = (
-    "akia asia ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glptt- glrt- glsoat- glcbt- glft- glimt- glagent- xox "
-    "xapp- aiza ya29. gocspx- k_live_ k_test_ whsec_ npm_ pypi- sg. dop_v1_ dapi hvs. gsk_ age-secret eyj sk- hf_ "
-    "hooks.slack -----begin authorization bearer basic passw passphrase pwd secret token api_key api-key apikey _key "
-    "-key accesssig accesskey privatekey accountkey x-amz- credential cookie jwt dsn webhook conn key= key: sig="
+    "gh:ghp_ gho_ ghu_ ghs_ ghr_|github_pat_|gl:glpat- gldt- glptt- glrt- glsoat- glcbt- glft- glimt- glagent-"
+    "|x:xox xapp- x-amz- gocspx-|z:aiza authorization|j:eyj jwt|y:ya29. pypi- apikey _key -key accesskey privatekey"
+    " accountkey key= key:|k_:k_live_ k_test_ gsk_|ok:hooks.slack token cookie webhook|pass:passw passphrase"
+    "|cess:accesssig access_sig access-sig|sec:whsec_ secret|ia:akia asia credential|npm_|sg.|dop_v1_|dapi|hvs.|sk-|hf_"
+    "|-----begin|bearer|basic|pwd|dsn|conn|?sig|&sig"
 )
-_NEEDLES = tuple(_BEGINNINGS.split())
-"""One of these stands, in lower case, in whatever the patterns find; an address has `://` and `@` instead."""
+_NEEDLES = tuple(
+    (part.partition(":")[0], tuple(part.partition(":")[2].split())) if ":" in part else (part, ("",))
+    for part in _BEGINNINGS.split("|")
+)
+"""(what several have in common, they): one of these stands, in lower case, in whatever the patterns find; an address
+has `://` and `@` instead."""
+_COMMON = tuple(common for common, _ in _NEEDLES)
 
 
 def may_hold(text: str) -> bool:
     """Whether any pattern can find something in it: quick, and never wrong when it says no."""
     low = text.lower()
-    return any(needle in low for needle in _NEEDLES) or ("://" in low and "@" in low)
+    if not low.isascii():  # the patterns take some letters for others, whatever their case
+        low = low.casefold().replace("\u0131", "i")
+    if any(map(low.__contains__, _COMMON)):
+        for common, needles in _NEEDLES:
+            if common in low and any(needle in low for needle in needles):
+                return True
+    return "@" in low and "://" in low
 
 
 def is_field(name: str) -> bool:

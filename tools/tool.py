@@ -61,11 +61,13 @@ class Call(Record):
         return self.digest == own and self.id == f"{self.run}/{self.step}/{self.attempt}"
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def digest_of(run: str, step: str, attempt: int, tool: str, args: Json, limit_s: float, owner: str) -> str:
     """sha256 of everything a call says, in canonical JSON: tool and arguments, whose it is, and its hard limit."""
     said = [run, step, attempt, tool, args, limit_s, owner]
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL(said).encode()).hexdigest()
 
 
 class Done(Record):

@@ -35,7 +35,7 @@ def questions(today: Today) -> tuple[Pending, ...]:
     None while a question about a plan is open, and none after a no.
     """
     run = today.run
-    if denied(run) or any(p.kind == "plan" for p in run.pending.values()):
+    if not run.plans[-1].approvals or denied(run) or any(p.kind == "plan" for p in run.pending.values()):
         return ()
     wanted = tuple(_wanted(today))
     found: list[Pending] = []

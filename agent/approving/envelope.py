@@ -173,10 +173,9 @@ class Tally:
     @classmethod
     def of(cls, run: Run) -> Tally:
         tally = cls()
-        for state in run.calls.values():
-            if state.verdict.ruling == "approved":
-                for place in {(g.pending, g.kind) for g in state.verdict.grants}:
-                    tally.take(place, state.call.step, state.committed_micro)
+        for state in run.calls.granted:
+            for place in {(g.pending, g.kind) for g in state.verdict.grants}:
+                tally.take(place, state.call.step, state.committed_micro)
         return tally
 
     def take(self, place: tuple[str, int], step: str, micro: int) -> None:

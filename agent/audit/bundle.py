@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -34,6 +33,7 @@ from agent.audit.verify import (
     view,
 )
 from agent.errors import Broken
+from agent.record.engine import Unreachable
 from tools.language import tr
 from tools.record import Json, Record
 
@@ -63,15 +63,17 @@ class Exported(Record):
     """What can be said of the bundle with that key; None when there is none."""
 
 
-def export(run: str, *, home: Path, heads: Heads, fetch: Callable[[str], Path], to: Path) -> Exported:
+def export(
+    run: str, *, home: Path, store: str | None = None, heads: Heads, fetch: Callable[[str], Path], to: Path
+) -> Exported:
     """Write the bundle of a run, whole or not at all, in place of a file of that name.
 
     `fetch` gives an object's place. Broken when the store cannot be read, OSError when the bundle cannot be written.
     """
     public, problem = _public(heads.folder)
     try:
-        rows = raw.rows(home, run)
-    except sqlite3.Error as error:
+        rows = raw.rows(store or home, run)
+    except Unreachable as error:
         raise Broken(tr("the store in {home} cannot be read: {error}", home=home, error=error)) from error
     found = evidence(rows.lines, fetch)
     contents = {**_own(run, home, rows, heads.texts(run), public), **found.files}

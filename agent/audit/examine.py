@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -14,6 +13,7 @@ from agent.audit.journal import Judgement, Line, Remark, judge, tr
 from agent.audit.key import Unsignable, fast, public_key
 from agent.errors import NoSuchRun
 from agent.record.chained import Line as Stored
+from agent.record.engine import Unreachable
 from agent.state import fold
 from tools import language
 from tools.record import Record
@@ -77,11 +77,11 @@ def _said(remark: Remark) -> str:
     return language.tr(remark.template, **remark.fields)
 
 
-def find(name: str, home: Path, heads: Heads) -> str:
+def find(name: str, home: Path, heads: Heads, *, store: str | None = None) -> str:
     """The full id of a run named by it, or by a unique beginning or ending: of the home, else by its heads alone."""
     try:
-        own = raw.names(home)
-    except sqlite3.Error:
+        own = raw.names(store or home)
+    except Unreachable:
         own = ()
     for known in (own, heads.runs()):
         alike = [r for r in known if name and (r.startswith(name) or r.endswith(name))]
@@ -93,21 +93,21 @@ def find(name: str, home: Path, heads: Heads) -> str:
     raise NoSuchRun(_said(tr("there is no run {name} in {home}, and no head of one", name=repr(name), home=str(home))))
 
 
-def language_of_run(run: str, home: Path) -> language.Language:
+def language_of_run(run: str, home: Path, store: str | None = None) -> language.Language:
     """The language of its goal, as far as the store says it."""
     try:
-        goal = (raw.rows(home, run).run or {}).get("goal")
-    except sqlite3.Error:
+        goal = (raw.rows(store or home, run).run or {}).get("goal")
+    except Unreachable:
         goal = None
     return language.language_of(goal if isinstance(goal, str) else "")
 
 
-def examine(run: str, home: Path, heads: Heads, *, given: bytes | None = None) -> Judgement:
+def examine(run: str, home: Path, heads: Heads, *, given: bytes | None = None, store: str | None = None) -> Judgement:
     """What can be said of a run; `given` is the public key as it is known from elsewhere."""
     try:
         public = public_key(heads.folder) if given is None else given
-        texts, rows = _seen(run, home, heads)
-    except (sqlite3.Error, OSError, Unsignable) as error:
+        texts, rows = _seen(run, home, heads, store)
+    except (Unreachable, OSError, Unsignable) as error:
         return _unseen(run, tr("it cannot be read: {error}", error=str(error)))
     if public is None and texts:
         return _unseen(run, tr("there are signed heads and no public key in {folder}", folder=str(heads.folder)))
@@ -123,11 +123,11 @@ def _unseen(run: str, why: Remark) -> Judgement:
     return Judgement(run, 0, False, "", None, 0, 0, "", faults=(why,))
 
 
-def _seen(run: str, home: Path, heads: Heads) -> tuple[tuple[str, ...], raw.Rows]:
+def _seen(run: str, home: Path, heads: Heads, store: str | None) -> tuple[tuple[str, ...], raw.Rows]:
     """Heads and rows of one time: of a run that goes on, neither is newer than the other."""
     texts = heads.texts(run)
     for _ in range(_LOOKS):
-        rows = raw.rows(home, run)
+        rows = raw.rows(store or home, run)
         after = heads.texts(run)
         if after == texts:
             break

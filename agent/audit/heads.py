@@ -73,17 +73,34 @@ class Heads:
             return ()
         return tuple(content[: content.rfind(b"\n") + 1].decode("utf-8", "surrogateescape").split("\n")[:-1])
 
-    def check(self, run: str, hashes: Sequence[str], *, epoch: int) -> str:
-        """What a journal with these hashes of its lines, just claimed, has beyond its heads; empty when nothing.
+    def reach(self, run: str) -> int:
+        """How many lines of a journal need not be read to check the rest: all before the one that was signed last."""
+        head = self._newest(run)
+        return 0 if head is None else max(0, head.seq - 1)
+
+    def _newest(self, run: str) -> Head | None:
+        """The last head of a run, whatever the length of its log; None when there is none that can be read."""
+        try:
+            with self.path(run).open("rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+                tail = log.read()
+        except (FileNotFoundError, NotADirectoryError, Unsignable):
+            return None
+        text = tail[: tail.rfind(b"\n") + 1].rpartition(b"\n")[0].rpartition(b"\n")[2]
+        found = head_of(text.decode("utf-8", "surrogateescape")) if text else None
+        return None if found is None else found[0]
+
+    def check(self, run: str, hashes: Sequence[str], *, epoch: int, after: int = 0) -> str:
+        """What a journal with these hashes of its lines after `after`, just claimed, has beyond its heads; empty when
+        nothing.
 
         Broken when it is not what was signed last.
         """
-        texts = self.texts(run)
-        found = head_of(texts[-1]) if texts else None
-        if found is None:
+        head, end = self._newest(run), after + len(hashes)
+        if head is None:
             return ""
-        head, end = found[0], len(hashes)
-        stands = head.seq <= end and head.hash == (hashes[head.seq - 1] if head.seq else "")
+        known = after < head.seq <= end
+        stands = head.hash == (hashes[head.seq - after - 1] if known else "") and (known or head.seq == 0)
         if not stands or head.epoch >= epoch:
             told = tr(
                 "the journal of {run} is not what was signed at line {line}, {at}: it was altered, or is an older copy;"

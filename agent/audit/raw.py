@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from agent.audit.journal import Line, line_of
+from agent.record.engine import Unreachable
 from tools.record import Json
 
 FILE = "goalkeeper.db"
 _JOURNAL = "SELECT seq, at, kind, body, hash FROM journal WHERE run = ? ORDER BY seq"
 _ACCOUNTS = "SELECT * FROM account WHERE kind = 'run' AND name = ? ORDER BY resource"
+
+
+_INSTANT, _THEIR_INSTANT = "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+Where = Path | str
+"""A home, or the address of a shared store."""
+
+
+class Read(Protocol):
+    """What a statement found."""
+
+    @property
+    def description(self) -> Sequence[Sequence[Any]] | None: ...
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
+
+    def fetchone(self) -> tuple[Any, ...] | None: ...
+
+
+class Reading(Protocol):
+    """A store that is open for reading."""
+
+    def execute(self, statement: str, words: tuple[str, ...] = (), /) -> Read: ...
 
 
 class Rows(NamedTuple):
@@ -28,48 +52,60 @@ class Rows(NamedTuple):
     """The run's own."""
 
 
-def names(home: Path) -> tuple[str, ...]:
-    """Every run of a home. sqlite3.Error when its store cannot be read."""
-    with _opened(home) as db:
+def names(where: Where) -> tuple[str, ...]:
+    """Every run of a home. Unreachable when its store cannot be read."""
+    with _opened(where) as db:
         if db is None:
             return ()
         found = db.execute("SELECT id FROM runs UNION SELECT run FROM journal ORDER BY 1")
         return tuple(name for (name,) in found if isinstance(name, str))
 
 
-def rows(home: Path, run: str) -> Rows:
-    """The run as one instant of the store has it. sqlite3.Error when it cannot be read."""
-    with _opened(home) as db:
+def rows(where: Where, run: str) -> Rows:
+    """The run as one instant of the store has it. Unreachable when it cannot be read."""
+    with _opened(where) as db:
         if db is None:
             return Rows((), None, (), ())
-        db.execute("BEGIN")
+        db.execute(_INSTANT if isinstance(db, sqlite3.Connection) else _THEIR_INSTANT)
         lines = tuple(line_of(row) for row in db.execute(_JOURNAL, (run,)))
         of_run = _records(db, "SELECT * FROM runs WHERE id = ?", run)
         ledger = _records(db, "SELECT * FROM ledger WHERE run = ? ORDER BY 1, 2, 3", run)
-        there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'account'").fetchone()
-        accounts = _records(db, _ACCOUNTS, run) if there else ()
+        accounts = _records(db, _ACCOUNTS, run) if _accounted(db) else ()
         return Rows(lines, of_run[0] if of_run else None, ledger, accounts)
 
 
-def _records(db: sqlite3.Connection, query: str, run: str) -> tuple[Json, ...]:
+def _accounted(db: Reading) -> bool:
+    """The first version of an embedded store had no accounts."""
+    there = "SELECT 1 FROM sqlite_master WHERE name = 'account'"
+    return not isinstance(db, sqlite3.Connection) or db.execute(there).fetchone() is not None
+
+
+def _records(db: Reading, query: str, run: str) -> tuple[Json, ...]:
     found = db.execute(query, (run,))
-    columns = [name for name, *_ in found.description]
+    columns = [name for name, *_ in found.description or ()]
     return tuple(dict(zip(columns, row, strict=True)) for row in found)
 
 
 @contextmanager
-def _opened(home: Path) -> Iterator[sqlite3.Connection | None]:
+def _opened(where: Where) -> Iterator[Reading | None]:
     """The store for reading; None where there is none."""
-    file = home / FILE
+    if isinstance(where, str):
+        from agent.record.server import reading  # its driver is there only where such a store is used
+
+        with reading(where) as shared:
+            yield shared
+        return
+    file = where / FILE
     if not file.exists():
         yield None
         return
-    db = _connected(file)
-    db.text_factory = lambda content: content.decode("utf-8", "surrogateescape")
     try:
-        yield db
-    finally:
-        db.close()
+        db = _connected(file)
+        db.text_factory = lambda content: content.decode("utf-8", "surrogateescape")
+        with closing(db):
+            yield db
+    except sqlite3.Error as error:
+        raise Unreachable(str(error)) from error
 
 
 def _connected(file: Path) -> sqlite3.Connection:

@@ -16,9 +16,10 @@ from agent.audit.journal import key_id
 from agent.audit.key import Unsignable, public_file, public_key, usable
 from agent.doors.check import Check
 from agent.doors.model_check import ModelFacts, bare, configured
+from agent.doors.operation_check import store, telemetry
 from agent.doors.service import Service
 from agent.errors import GoalkeeperError
-from agent.settings import Settings
+from agent.settings import Settings, Traces, Tracking
 from tools.errors import ToolError
 from tools.record import Record
 
@@ -26,6 +27,7 @@ LOCAL = ("polars", "numpy", "scipy", "sklearn", "optuna", "skops", "starlette", 
 """What the programs inside local jobs import."""
 MIN_FREE_GB = 1.0
 _PROBE_S = 10.0
+_ADDRESSES = ("model_url", "tracking.uri", "traces.endpoint")
 
 
 class Effective(Record):
@@ -65,6 +67,8 @@ def examine(
         _libraries(),
         _isolation(),
         _backend(settings, open_session),
+        store(settings),
+        telemetry(settings),
         model,
     )
     return CheckUp(version=_version(), checks=checks, settings=tuple(_effective(settings)), model=facts)
@@ -79,9 +83,13 @@ def _version() -> str:
 
 def _effective(settings: Settings) -> Iterator[Effective]:
     for name in type(settings).model_fields:
-        if name != "origins":
-            value = getattr(settings, name)
-            yield Effective(name=name, value=_shown(name, value), origin=settings.origins.get(name, "default"))
+        value = getattr(settings, name)
+        if isinstance(value, Tracking | Traces):
+            fields = {f"{name}.{field}": getattr(value, field) for field in type(value).model_fields}
+        else:
+            fields = {name: value} if name != "origins" else {}
+        for field, one in fields.items():
+            yield Effective(name=field, value=_shown(field, one), origin=settings.origins.get(field, "default"))
 
 
 def _shown(name: str, value: object) -> str:
@@ -94,7 +102,7 @@ def _shown(name: str, value: object) -> str:
         case (float(), float()):
             return "/".join(f"{number:g}" for number in value)
         case _:
-            return bare(str(value)) if name == "model_url" else str(value)
+            return bare(str(value)) if name in _ADDRESSES else str(value)
 
 
 def _python() -> Check:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from agent.explain import Explanation, Replay
     from agent.prospect import Request
     from agent.record.chained import Line
+    from agent.standing.telling import Level, Levels
+    from agent.stopping import Stopping
     from tools.record import Json
 
 
@@ -39,12 +41,15 @@ class Service(Protocol):
 
     def scale(self, endpoint: str, *, replicas: int, accept: bool = False) -> str: ...
 
+    def leave(self, run: str) -> str: ...
+
     def drive(
         self,
         run: str,
         *,
         watch: Callable[[RunView], None] | None = None,
         ask: Callable[[Pending], bool | None] | None = None,
+        stopping: Stopping | None = None,
     ) -> RunDocument: ...
 
     def view(self, run: str) -> RunView: ...
@@ -58,6 +63,14 @@ class Service(Protocol):
     def answer(self, run: str, *, approve: bool, pending: Sequence[str] = (), who: str) -> Answered: ...
 
     def cancel(self, run: str, who: str) -> str: ...
+
+    def goals(self) -> Levels: ...
+
+    def goal(self, name: str) -> Level: ...
+
+    def story(self, name: str) -> str: ...
+
+    def stands(self, name: str) -> bool: ...
 
     def ask_about(self, run: str, question: str) -> Answer | None: ...
 

@@ -5,9 +5,11 @@ What policies judge is exactly what is performed: nothing that a tool would read
 
 from __future__ import annotations
 
+from collections import deque
+
 from pydantic import ValidationError
 
-from agent.plan import Plan, Step, resolve
+from agent.plan import Plan, Step, refs, resolve
 from agent.state import Run
 from agent.written import unwritable
 from tools.catalogue import BY_NAME
@@ -24,9 +26,10 @@ class Ready(Record):
 
 def ready(step: Step, run: Run) -> Ready:
     """The step's arguments in the tool's form. Never raises for what a step says."""
-    results = {name: result for name in reachable(run.plan, step) if (result := run.result(name)) is not None}
     if odd := tuple(unwritable(step.args)):
         return Ready(args={}, problems=odd)
+    meant = {name for name, _ in refs(step.args)}
+    results = {name: r for name in reachable(run.plan, step, meant) if (r := run.result(name)) is not None}
     try:
         args = resolve(step.args, results)
     except (KeyError, TypeError) as error:
@@ -43,11 +46,18 @@ def ready(step: Step, run: Run) -> Ready:
     return Ready(args=args, problems=tuple(tr("{name} is not written as what it means", name=n) for n in other))
 
 
-def reachable(plan: Plan, step: Step) -> set[str]:
-    """Ids of the steps whose results this one may refer to: its needs and theirs."""
-    steps, seen, todo = {s.id: s for s in plan.steps}, set[str](), list(step.needs)
-    while todo:
-        if (id_ := todo.pop()) not in seen:
-            seen.add(id_)
-            todo.extend(steps[id_].needs if id_ in steps else ())
-    return seen
+def reachable(plan: Plan, step: Step, names: set[str]) -> set[str]:
+    """Those of the named steps whose results this one may refer to: its needs and theirs, the nearest first."""
+    left, found, todo = set(names), set[str](), deque(step.needs)
+    seen = set(step.needs)
+    while todo and left:
+        id_ = todo.popleft()
+        if id_ in left:
+            left.discard(id_)
+            found.add(id_)
+        needed = plan.step(id_)
+        for need in needed.needs if needed is not None else ():
+            if need not in seen:
+                seen.add(need)
+                todo.append(need)
+    return found

@@ -44,8 +44,8 @@ def _drawn(asked: Proposed) -> set[str]:
 
 def _measured(asked: Proposed) -> set[str]:
     """Models that this run has opened the holdout for."""
-    calls = asked.run.calls.values()
-    return texts(c.call.args.get("model") for c in calls if c.call.tool == "evaluate_model" and c.phase == "done")
+    calls = asked.run.calls.by("evaluate_model")
+    return texts(c.call.args.get("model") for c in calls if c.phase == "done")
 
 
 def _urls(asked: Proposed) -> set[str]:

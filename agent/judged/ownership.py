@@ -128,7 +128,7 @@ def _deploys(endpoint: object, run: Run) -> Iterator[CallState]:
 
 
 def _begun_by(run: Run, tools: tuple[str, ...]) -> Iterator[CallState]:
-    return (c for c in run.calls.values() if c.call.tool in tools and c.phase not in NOT_MADE)
+    return (c for c in run.calls.by(*tools) if c.phase not in NOT_MADE)
 
 
 def _begun(thing: tuple[str, str], run: Run) -> bool:

@@ -168,9 +168,8 @@ def _more(args: Json, run: Run) -> int:
 
 def _made(run: Run, args: Json) -> Iterator[CallState]:
     """Calls of this run that put servers behind the endpoint."""
-    for state in run.calls.values():
-        own = state.call.tool in ("deploy_model", "scale_endpoint") and state.phase not in NOT_MADE
-        if own and state.call.args.get("endpoint") == args.get("endpoint"):
+    for state in run.calls.by("deploy_model", "scale_endpoint"):
+        if state.phase not in NOT_MADE and state.call.args.get("endpoint") == args.get("endpoint"):
             yield state
 
 

@@ -73,8 +73,8 @@ class Proposed:
 
     def results(self, *tools: str) -> Iterator[Json]:
         """What calls of this run with these tools came to."""
-        for call in self.run.calls.values():
-            if call.call.tool in tools and call.phase == "done" and call.ended is not None and call.ended.result:
+        for call in self.run.calls.by(*tools):
+            if call.phase == "done" and call.ended is not None and call.ended.result:
                 yield call.ended.result
 
     def before(self) -> Iterator[Step]:

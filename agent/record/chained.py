@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 
 from agent.errors import Broken
+from tools.collected import uncollected
 from tools.record import Json, Record
 
 
@@ -31,9 +32,10 @@ def chained(
 ) -> list[Line]:
     """The lines, each checked against the one before it."""
     result = []
-    for expected, (seq, at, kind, body, stored) in enumerate(rows, start=after + 1):
-        if seq != expected or chain(previous, seq, at, kind, body) != stored:
-            raise Broken(f"the {what} of {of} has been altered at line {expected}")
-        previous = stored
-        result.append(Line(run=of, seq=seq, at=at, kind=kind, body=json.loads(body), hash=stored))
+    with uncollected():
+        for expected, (seq, at, kind, body, stored) in enumerate(rows, start=after + 1):
+            if seq != expected or chain(previous, seq, at, kind, body) != stored:
+                raise Broken(f"the {what} of {of} has been altered at line {expected}")
+            previous = stored
+            result.append(Line(run=of, seq=seq, at=at, kind=kind, body=json.loads(body), hash=stored))
     return result

@@ -7,7 +7,6 @@ month. Amounts are integers: micro-USD, milliseconds of a GPU, trials, tokens. T
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.errors import Broken
+from agent.record.engine import Found, Statements
 from tools.record import Record
 
 LARGEST = 2**63 - 1
@@ -146,23 +146,45 @@ def model_call(call: str, *, tokens: int, usd_micro: int, settle: bool = False) 
     )
 
 
-def move(db: sqlite3.Connection, run: str, at: float, entries: Sequence[Entry], caps: Sequence[Cap]) -> None:
-    """Carry the movements out. IntegrityError where an account does not allow a reservation."""
+def move(db: Statements, run: str, at: float, entries: Sequence[Entry], caps: Sequence[Cap]) -> None:
+    """Carry the movements out. Where an account does not allow a reservation, the database's own error is raised."""
     for entry in entries:
         if entry.kind == "reserve":
             month = month_of(at)
             if entry.amount > 0 and (most := [c for c in caps if c.resource == entry.resource]):
                 bounds = [word for cap in most for word in (cap.holder, cap.most)]
-                db.execute(_bound(len(most)), (*bounds, month, entry.resource, run))
+                if db.execute(_unbound(len(most)), (*bounds, entry.resource, month, run)).fetchone() is not None:
+                    db.execute(_bound(len(most)), (*bounds, month, entry.resource, run))
             row = (run, entry.call, entry.resource, entry.source, at, month, entry.amount)
             db.execute(_RESERVE, (*row, entry.rate, entry.until, entry.thing))
         elif entry.kind == "settle":
             which = (run, entry.call, entry.resource)
-            moved = db.execute(_SETTLE, (entry.amount, entry.amount, entry.until, *which)).rowcount
+            moved = db.execute(_SETTLE, (*(entry.amount,) * 4, entry.until, *which)).rowcount
             if not moved and db.execute(_THERE, which).fetchone() is None:
                 raise Broken(f"nothing of {entry.resource} was reserved for {entry.call}, and there is a bill")
         else:
             db.execute(_END, (entry.thing, entry.call))
+
+
+def entered(db: Statements, run: str, entries: Sequence[Entry]) -> bool:
+    """All of these movements are there already."""
+    for entry in (e for e in entries if e.kind != "end"):
+        row = db.execute(_ENTERED, (run, entry.call, entry.resource)).fetchone()
+        if row is None or (entry.kind == "settle" and row[0] is None):
+            return False
+    return True
+
+
+@lru_cache(maxsize=8)
+def _unbound(caps: int) -> str:
+    """An account that is not bounded by what is allowed now: mostly there is none, and to ask is the quickest."""
+    return (
+        f"WITH cap(kind, most) AS (VALUES {', '.join(['(?, ?)'] * caps)})"
+        " SELECT 1 FROM draws d JOIN cap c ON c.kind = d.kind LEFT JOIN account a"
+        " ON a.kind = d.kind AND a.name = d.name AND a.resource = ?"
+        " AND a.month = CASE WHEN d.kind = 'run' THEN '' ELSE ? END"
+        " WHERE d.run = ? AND coalesce(a.bound, -1) != c.most LIMIT 1"
+    )
 
 
 @lru_cache(maxsize=8)
@@ -171,8 +193,10 @@ def _bound(caps: int) -> str:
     return (
         f"WITH cap(kind, most) AS (VALUES {', '.join(['(?, ?)'] * caps)})"
         " INSERT INTO account (kind, name, month, resource, bound)"
-        " SELECT d.kind, d.name, iif(d.kind = 'run', '', ?), ?, c.most FROM draws d JOIN cap c ON c.kind = d.kind"
-        " WHERE d.run = ? ON CONFLICT DO UPDATE SET bound = excluded.bound WHERE bound != excluded.bound"
+        " SELECT d.kind, d.name, CASE WHEN d.kind = 'run' THEN '' ELSE ? END, ?, c.most"
+        " FROM draws d JOIN cap c ON c.kind = d.kind"
+        " WHERE d.run = ? ON CONFLICT (kind, name, month, resource)"
+        " DO UPDATE SET bound = excluded.bound WHERE account.bound != excluded.bound"
     )
 
 
@@ -182,40 +206,42 @@ _RESERVE = (
 )
 # A bill above its reservation is an overrun: recorded, and never hidden in the settled sum. Told again it is the same.
 _SETTLE = (
-    "UPDATE ledger SET settled = min(?, reserved), overrun = max(0, ? - reserved), until = ?"
+    "UPDATE ledger SET settled = CASE WHEN ? < reserved THEN ? ELSE reserved END,"
+    " overrun = CASE WHEN ? > reserved THEN ? - reserved ELSE 0 END, until = ?"
     " WHERE run = ? AND call = ? AND resource = ? AND settled IS NULL"
 )
 _THERE = "SELECT 1 FROM ledger WHERE run = ? AND call = ? AND resource = ?"
+_ENTERED = "SELECT settled FROM ledger WHERE run = ? AND call = ? AND resource = ?"
 _END = "UPDATE ledger SET until = NULL WHERE until IS NOT NULL AND settled IS NOT NULL AND thing = ? AND call != ?"
 
 
-def drawn(db: sqlite3.Connection, run: str) -> list[Drawn]:
+def drawn(db: Statements, run: str) -> list[Drawn]:
     """The accounts that a run draws on."""
     return [(kind, name) for kind, name in db.execute("SELECT kind, name FROM draws WHERE run = ?", (run,))]
 
 
-def accounts(db: sqlite3.Connection, draws: Sequence[Drawn], month: str | None = None) -> list[Account]:
+def accounts(db: Statements, draws: Sequence[Drawn], month: str | None = None) -> list[Account]:
     """Those accounts of every resource: of one month, or of all."""
     return [Account(**dict(zip(_ACCOUNT, row, strict=True))) for row in _accounts(db, draws, month)]
 
 
-def _accounts(db: sqlite3.Connection, draws: Sequence[Drawn], month: str | None) -> sqlite3.Cursor:
+def _accounts(db: Statements, draws: Sequence[Drawn], month: str | None) -> Found:
     words = [word for draw in draws for word in draw]
-    return db.execute(_of(len(draws)), (*words, month, month))
+    return db.execute(_of(len(draws)), (*words, month))
 
 
 @lru_cache(maxsize=16)
 def _of(draws: int) -> str:
     return (
         "SELECT kind, name, month, resource, bound, reserved, settled, overrun FROM account WHERE (kind, name) IN"
-        f" (VALUES {', '.join(['(?, ?)'] * draws)}) AND (? IS NULL OR month IN ('', ?))"
+        f" (VALUES {', '.join(['(?, ?)'] * draws)}) AND month IN ('', coalesce(?, month))"
     )
 
 
 _ACCOUNT = tuple(Account.model_fields)
 
 
-def movements(db: sqlite3.Connection, run: str) -> list[Movement]:
+def movements(db: Statements, run: str) -> list[Movement]:
     """The run's ledger, in the order in which it was reserved."""
     rows = db.execute(
         "SELECT call, resource, source, at, reserved, settled, overrun FROM ledger WHERE run = ?"
@@ -225,7 +251,7 @@ def movements(db: sqlite3.Connection, run: str) -> list[Movement]:
     return [Movement(**dict(zip(Movement.model_fields, row, strict=True))) for row in rows]
 
 
-def purse(db: sqlite3.Connection, draws: Sequence[Drawn], at: float, caps: Sequence[Cap]) -> Purse:
+def purse(db: Statements, draws: Sequence[Drawn], at: float, caps: Sequence[Cap]) -> Purse:
     """What these accounts still allow under these caps, and what goes on in the home."""
     rate, jobs = db.execute(_GOING_ON, (at,)).fetchone()
     held: dict[tuple[str, str], int] = {}
@@ -263,7 +289,8 @@ def allowed(
 
 
 _GOING_ON = (
-    "SELECT total(rate), count(*) FILTER (WHERE settled IS NULL AND source = 'compute') FROM ledger WHERE until > ?"
+    "SELECT coalesce(sum(CAST(rate AS DOUBLE PRECISION)), 0),"
+    " count(*) FILTER (WHERE settled IS NULL AND source = 'compute') FROM ledger WHERE until > ?"
     " AND resource = 'usd_micro'"
 )
 
@@ -273,11 +300,11 @@ def _whole(amount: float) -> int:
     return min(LARGEST, int(amount))
 
 
-def crossings(db: sqlite3.Connection, run: str, at: float) -> list[Crossing]:
+def crossings(db: Statements, run: str, at: float) -> list[Crossing]:
     """Thresholds that the accrued cost of the run's accounts has crossed and that no journal has said."""
     found = []
-    for holder, name, month, bound, reserved, spent, told in db.execute(_CROSSABLE, (run,)).fetchall():
-        accrued = min(LARGEST, spent + _accruing(db, holder, name, month, at))
+    for holder, name, month, bound, reserved, settled, overrun, told in db.execute(_CROSSABLE, (run,)).fetchall():
+        accrued = min(LARGEST, settled + overrun + _accruing(db, holder, name, month, at))
         found += [
             Crossing(
                 holder=holder,
@@ -295,14 +322,15 @@ def crossings(db: sqlite3.Connection, run: str, at: float) -> list[Crossing]:
 
 
 _CROSSABLE = (
-    "SELECT a.kind, a.name, a.month, a.bound, a.reserved, min(a.settled + a.overrun, 9223372036854775807), a.told"
+    "SELECT a.kind, a.name, a.month, a.bound, a.reserved, a.settled, a.overrun, a.told"
     " FROM draws d JOIN account a ON a.kind = d.kind AND a.name = d.name"
     f" WHERE d.run = ? AND a.resource = 'usd_micro' AND a.told < {THRESHOLDS[-1]} AND a.bound < {LARGEST}"
-    f" AND 100 * (a.reserved + a.settled + a.overrun) >= {THRESHOLDS[0]} * a.bound"  # less cannot have crossed any
+    " AND 100 * (CAST(a.reserved AS NUMERIC) + a.settled + a.overrun)"  # less cannot have crossed any
+    f" >= {THRESHOLDS[0]} * CAST(a.bound AS NUMERIC)"
 )
 
 
-def _accruing(db: sqlite3.Connection, holder: Holder, name: str, month: str, at: float) -> int:
+def _accruing(db: Statements, holder: Holder, name: str, month: str, at: float) -> int:
     """What open reservations of an account have used by now: price x time, never more than is reserved."""
     rows = db.execute(_OPEN, (holder, name, month))
     return sum(used(rate, at - since, most=reserved) for rate, since, reserved in rows)
@@ -320,7 +348,7 @@ def used(rate: int, seconds: float, *, most: int) -> int:
     return min(most, int(rate * max(0.0, seconds) / HOUR_S))
 
 
-def told(db: sqlite3.Connection, crossing: Crossing) -> None:
+def told(db: Statements, crossing: Crossing) -> None:
     """Note that a journal says so: no other says it again."""
     db.execute(
         "UPDATE account SET told = ? WHERE kind = ? AND name = ? AND month = ? AND resource = 'usd_micro'",
@@ -328,7 +356,7 @@ def told(db: sqlite3.Connection, crossing: Crossing) -> None:
     )
 
 
-def burn(db: sqlite3.Connection, run: str, at: float) -> Burn:
+def burn(db: Statements, run: str, at: float) -> Burn:
     """What runs now, of the run and of the home, and the home's month."""
     own, home = db.execute(_RATES, (run, at)).fetchone()
     month = month_of(at)
@@ -342,4 +370,7 @@ def burn(db: sqlite3.Connection, run: str, at: float) -> Burn:
     )
 
 
-_RATES = "SELECT total(iif(run = ?, rate, 0)), total(rate) FROM ledger WHERE until > ? AND resource = 'usd_micro'"
+_RATES = (
+    "SELECT coalesce(sum(CASE WHEN run = ? THEN CAST(rate AS DOUBLE PRECISION) ELSE 0 END), 0),"
+    " coalesce(sum(CAST(rate AS DOUBLE PRECISION)), 0) FROM ledger WHERE until > ? AND resource = 'usd_micro'"
+)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from agent.record.chained import Line, chain, chained
 from agent.record.database import Database
+from agent.record.engine import Statements
 from tools.record import Json
 
 
@@ -16,12 +17,20 @@ class Spoken(Database):
     def say(self, conversation: str, kind: str, body: Json, *, at: float) -> int:
         """Append a turn to a conversation; its sequence."""
         told = json.dumps(self._redaction.value(body), ensure_ascii=False)
-        with self._transaction() as db:
+
+        def append(db: Statements) -> int:
+            self._db.hold(db, [("conversation", conversation)])
             last = db.execute(_LAST_TURN, (conversation,)).fetchone()
             seq, head = (last[0] + 1, last[1]) if last is not None else (1, "")
             row = (conversation, seq, at, kind, told, chain(head, seq, at, kind, told))
             db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?)", row)
-        return int(seq)
+            return int(seq)
+
+        def stored(db: Statements) -> int | None:
+            last = db.execute(_SAID, (conversation, at, kind, told)).fetchone()
+            return None if last is None else int(last[0])
+
+        return self._db.write(append, stored=stored)
 
     def turns(self, conversation: str) -> list[Line]:
         """A conversation in order. Broken when the chain does not hold."""
@@ -39,11 +48,13 @@ class Spoken(Database):
 
     def remember(self, run: str, outcomes: Sequence[tuple[str, Json]], *, at: float) -> None:
         """What finished work of a run took, by call; told again it is the same."""
-        with self._transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?)",
-                [(run, call, at, json.dumps(body)) for call, body in outcomes],
-            )
+        learnt = [(run, call, at, json.dumps(body)) for call, body in outcomes]
+
+        def body(db: Statements) -> None:
+            for row in learnt:
+                db.execute(_REMEMBER, row)
+
+        self._db.write(body)
 
     def remembered(self, most: int) -> list[Json]:
         """The newest outcomes of this home; what cannot be read is left out."""
@@ -60,3 +71,8 @@ class Spoken(Database):
 
 
 _LAST_TURN = "SELECT seq, hash FROM turns WHERE conversation = ? ORDER BY seq DESC LIMIT 1"
+_SAID = "SELECT seq FROM turns WHERE conversation = ? AND at = ? AND kind = ? AND body = ? ORDER BY seq DESC LIMIT 1"
+_REMEMBER = (
+    "INSERT INTO outcomes VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (run, call) DO UPDATE SET at = excluded.at, body = excluded.body"
+)

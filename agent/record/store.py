@@ -1,4 +1,4 @@
-"""The store: runs, journal lines, money and inbox in one SQLite database. It stores JSON and knows no stage.
+"""The store: runs, journal lines, money and inbox in one database. It stores JSON and knows no stage.
 
 One transaction a round: the outcomes of one round and the intents of the next are one commit, chained
 by hash, fenced by the run's epoch, and held to the budget by the database itself.
@@ -6,58 +6,51 @@ by hash, fenced by the run's epoch, and held to the budget by the database itsel
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
-from agent.errors import Broken, Busy, NoSuchRun
-from agent.record import ledger
+from agent.errors import Broken, Busy
+from agent.record import ledger, rows
 from agent.record.chained import Line, chain, chained
-from agent.record.ledger import LARGEST, Account, Burn, Cap, Crossing, Drawn, Entry, Movement, Purse, Resource
+from agent.record.claims import Claims, a_time
+from agent.record.engine import Statements, Unreachable
+from agent.record.ledger import Cap, Crossing, Entry, Resource
+from agent.record.posted import Message as Message
+from agent.record.posted import Posted
+from agent.record.rows import RunKind
+from agent.record.rows import RunRow as RunRow
 from agent.record.spoken import Spoken
 from agent.record.versions import SCHEMA
-from tools.record import Json, Record
+from agent.record.wallet import Wallet, draw, tell_once
 from tools.redact import Redaction
 
 Tell = Callable[[Crossing], tuple[str, str]]
-"""The journal line, as (kind, JSON body), that says that a threshold was crossed."""
+"""The journal line, as (kind, JSON body), that says that a threshold was crossed. Asked again in the same order where a
+commit had to be tried again: what was told last is what is stored."""
 
 
-class RunRow(Record):
-    """One run as the list shows it."""
+class Unset(Enum):
+    """Nothing was said: it stays as it is."""
 
-    id: str
-    goal: str
-    status: str
-    started: float
-    owner: str | None
-    epoch: int
-    settled: int = 0
-    reserved: int = 0
-    budget: int | None = None
-    overrun: int = 0
+    UNSET = "unset"
 
 
-class Message(Record):
-    """Something another process wants of a run's owner."""
-
-    id: int
-    run: str
-    kind: Literal["approve", "deny", "cancel", "amend"]
-    body: Json
-    at: float
+UNSET: Final = Unset.UNSET
 
 
-class Store(Spoken):
-    """The embedded store. Every method is one short transaction."""
+class Store(Claims, Posted, Spoken, Wallet):
+    """The store of a home, or the one that many workers share.
 
-    def __init__(self, path: Path, *, redaction: Redaction | None = None) -> None:
-        """Open or create. Broken when the file is not ours, not writable, or from a newer version."""
-        super().__init__(path, redaction=redaction)
+    Every method is one short transaction, and any thread may call it.
+    """
+
+    def __init__(self, where: Path | str, *, redaction: Redaction | None = None) -> None:
+        """Open or create. `where`: a file, or `postgresql://...`. Broken when it is not ours, not writable, or from a
+        newer version."""
+        super().__init__(where, redaction=redaction)
         self._heads: dict[str, tuple[int, int, str]] = {}
-        self._drawn: dict[str, list[Drawn]] = {}
 
     def create(
         self,
@@ -68,51 +61,27 @@ class Store(Spoken):
         requester: str = "",
         standing: Sequence[str] = (),
         bounds: Mapping[Resource, int] | None = None,
-    ) -> None:
-        """A new run and the accounts it draws on.
+        kind: RunKind = "goal",
+        due: float | None = None,
+    ) -> bool:
+        """A new run and the accounts it draws on. False when there is one of that id: nothing changes.
 
         `standing`: what it works on that goes on after it, by name. `bounds`: what the goal itself allows it.
+        `due`: when somebody is to drive it, epoch seconds; None where its maker does.
         """
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO runs (id, goal, status, started, schema) VALUES (?, ?, 'planning', ?, ?)",
-                (run, self._redaction.text(goal), started, SCHEMA),
-            )
-            _draw(db, run, requester, standing)
-            db.executemany(_RUN_BOUND, [(run, resource, most) for resource, most in (bounds or {}).items()])
+        told = (run, self._redaction.text(goal), started, SCHEMA, kind, a_time(due))
 
-    def enter(self, run: str, *, requester: str, at: float, money: Sequence[Entry], caps: Sequence[Cap] = ()) -> None:
-        """Move money of a run outside its journal: what asking a model costs, also before there is a journal.
+        def body(db: Statements) -> bool:
+            if db.execute(_CREATE, told).rowcount != 1:
+                return False
+            draw(db, run, requester, standing)
+            self._bound(db, run, bounds or {})
+            return True
 
-        A run that is never made keeps what was moved: it was spent. OverLimit when an account does not allow it.
-        """
-        with self._transaction() as db:
-            _draw(db, run, requester)
-            ledger.move(db, run, at, money, caps)
+        def stored(db: Statements) -> bool | None:
+            return True if db.execute(_CREATED, told).fetchone() is not None else None
 
-    def bound(self, run: str, bounds: Mapping[Resource, int]) -> None:
-        """What the goal allows its run from now on. OverLimit when more than that is committed already."""
-        with self._transaction() as db:
-            db.executemany(_RUN_BOUND, [(run, resource, most) for resource, most in bounds.items()])
-
-    def claim(self, run: str, *, owner: str, gone: Sequence[str]) -> int:
-        """Become the run's owner: one conditional update that raises the epoch; Busy when another owns it.
-
-        `gone` lists owners that are known to be dead.
-        """
-        with self._transaction() as db:
-            row = db.execute("SELECT owner, epoch FROM runs WHERE id = ?", (run,)).fetchone()
-            if row is None:
-                raise NoSuchRun(f"there is no run {run}")
-            if row[0] is not None and row[0] != owner and row[0] not in gone:
-                raise Busy(f"run {run} is driven by another process ({row[0]})")
-            db.execute("UPDATE runs SET owner = ?, epoch = epoch + 1 WHERE id = ?", (owner, run))
-            return int(row[1]) + 1
-
-    def release(self, run: str, *, epoch: int) -> None:
-        """Stop owning the run."""
-        with self._transaction() as db:
-            db.execute("UPDATE runs SET owner = NULL WHERE id = ? AND epoch = ?", (run, epoch))
+        return self._db.write(body, stored=stored)
 
     def append(
         self,
@@ -126,180 +95,174 @@ class Store(Spoken):
         tell: Tell | None = None,
         status: str | None = None,
         folded: Sequence[int] = (),
+        due: float | Unset | None = UNSET,
+        chapter: int | None = None,
     ) -> list[tuple[int, str]]:
         """Append (kind, JSON body) lines and move money, all or nothing; their (sequence, hash).
 
         `caps` bound the accounts outside the run. `tell` gives a line more for each threshold that is crossed by then
-        and that no journal has said. Busy when the epoch is old; OverLimit when an account does not allow it; Broken
-        when the disk does not.
-        """
-        with self._transaction() as db:
-            before, head = self._head(run, epoch)
-            seq, marks = before, []
-            try:
-                ledger.move(db, run, at, money, caps)
-                if tell is not None:
-                    lines = [*lines, *(tell(c) for c in _told(db, run, at))]
-                rows = []
-                for kind, body in lines:
-                    seq += 1
-                    head = chain(head, seq, at, kind, body)
-                    rows.append((run, seq, at, kind, body, head))
-                    marks.append((seq, head))
-                db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
-                moved = db.execute(_ADVANCE, (seq, head, status, run, epoch, before))
-            except (sqlite3.IntegrityError, Broken):
-                self._fence(run, epoch)
-                raise
-            if moved.rowcount != 1:
-                raise Busy(f"run {run} has been taken over by another process")
-            if folded:
-                db.executemany("UPDATE inbox SET folded = 1 WHERE id = ?", [(i,) for i in folded])
-        self._heads[run] = (epoch, seq, head)
-        return marks
+        and that no journal has said. `due`: when the run is to be looked at once nobody drives it. `chapter`: the
+        sequence after which the lines say all that it has to know.
 
-    def _head(self, run: str, epoch: int) -> tuple[int, str]:
+        Busy when the epoch is old; OverLimit when an account does not allow it; Broken when the disk does not.
+        """
+        marks: list[tuple[int, str]] = []
+
+        def body(db: Statements) -> list[tuple[int, str]]:
+            before, head = self._head(db, run, epoch)
+            marks.clear()
+            marks.extend(_written(db, run, at, lines, before, head))
+            seq, head = marks[-1] if marks else (before, head)
+            _advance(db, run, epoch, status, before, (seq, head))
+            _note(db, run, folded, due, chapter)
+            # Last: others wait for what is held from here to the commit.
+            told = self._moved(db, run, at, money, caps, tell) if money or tell is not None else []
+            if told:
+                marks.extend(_written(db, run, at, told, seq, head))
+                _advance(db, run, epoch, None, seq, marks[-1])
+            return marks
+
+        def stored(db: Statements) -> list[tuple[int, str]] | None:
+            head = self._fence(db, run, epoch)
+            known = marks[-1] == head if marks else bool(money) and ledger.entered(db, run, money)
+            return marks if known else None
+
+        try:
+            written = self._db.write(body, stored=stored)
+        except BaseException as error:
+            self._heads.pop(run, None)
+            if isinstance(error, Broken) and not isinstance(error, Unreachable):
+                self._db.read(lambda db: self._fence(db, run, epoch))  # who is not the owner any more hears that
+            raise
+        if written:
+            self._heads[run] = (epoch, *written[-1])
+        return written
+
+    def _moved(
+        self, db: Statements, run: str, at: float, money: Sequence[Entry], caps: Sequence[Cap], tell: Tell | None
+    ) -> list[tuple[str, str]]:
+        """Move money; the lines that say what has been crossed by then."""
+        self._db.hold(db, self._draws_in(db, run))
+        ledger.move(db, run, at, money, caps)
+        return [tell(crossing) for crossing in tell_once(db, run, at)] if tell is not None else []
+
+    def _head(self, db: Statements, run: str, epoch: int) -> tuple[int, str]:
         """Where the journal ends: as this process left it, else as the store says. The update checks it."""
         known = self._heads.get(run)
         if known is not None and known[0] == epoch:
             return known[1], known[2]
-        return self._fence(run, epoch)
+        return self._fence(db, run, epoch)
 
-    def _fence(self, run: str, epoch: int) -> tuple[int, str]:
+    def _fence(self, db: Statements, run: str, epoch: int) -> tuple[int, str]:
         """Where the store says that the journal ends; Busy when the epoch is old."""
-        row = self._db.execute(
-            "SELECT head_seq, head_hash FROM runs WHERE id = ? AND epoch = ?", (run, epoch)
-        ).fetchone()
+        row = db.execute("SELECT head_seq, head_hash FROM runs WHERE id = ? AND epoch = ?", (run, epoch)).fetchone()
         if row is None:
-            raise Busy(f"run {run} has been taken over by another process")
+            raise Busy(_TAKEN.format(run=run))
         return int(row[0]), str(row[1])
 
     def lines(self, run: str, *, after: int = 0) -> list[Line]:
         """The journal in order. Broken when the chain does not hold: the state is not trusted."""
-        previous = ""
-        if after:
-            found = self._db.execute("SELECT hash FROM journal WHERE run = ? AND seq = ?", (run, after)).fetchone()
-            previous = found[0] if found else ""
-        rows = self._db.execute(
-            "SELECT seq, at, kind, body, hash FROM journal WHERE run = ? AND seq > ? ORDER BY seq", (run, after)
-        )
-        result = chained(run, rows, previous, after=after, what="journal")
-        self._check_head(run, result[-1].hash if result else previous, after)
-        return result
-
-    def _check_head(self, run: str, last: str, after: int) -> None:
-        row = self._db.execute("SELECT head_hash, head_seq FROM runs WHERE id = ?", (run,)).fetchone()
-        if row is not None and row[1] > after and row[0] != last:
+        previous, found, head = self._db.read(lambda db: _journal(db, run, after))
+        result = chained(run, found, previous, after=after, what="journal")
+        last = result[-1].hash if result else previous
+        if head is not None and head[0] > after and head[1] != last:
             raise Broken(f"the journal of {run} does not end where its run says: lines are missing")
+        return result
 
     def looks(self, holdout: str, *, but: str) -> int:
         """How often the runs of this home, all but one, have opened the holdout with this digest: once a part and
         round, however many models were asked. The journals say so."""
-        row = self._db.execute(_LOOKS, (but, holdout)).fetchone()
-        return int(row[0])
+        return int(self._db.execute(_LOOKS, (but, holdout))[0][0])
 
-    def rows(self) -> list[RunRow]:
-        """Every run, newest first. One whose process ended before its first line was begun by nobody."""
-        return [
-            RunRow(**dict(zip(_ROW, row, strict=True)))
-            for row in self._db.execute(f"{_SELECT} WHERE r.head_seq > 0 ORDER BY r.started DESC, r.rowid DESC")
-        ]
+    def rows(self, kind: RunKind | None = "goal") -> list[RunRow]:
+        """Every run of that kind, or with None of every kind, newest first.
+
+        One whose process ended before its first line was begun by nobody.
+        """
+        return self._db.read(lambda db: rows.every(db, kind))
 
     def row(self, run: str) -> RunRow:
         """NoSuchRun when there is none."""
-        found = self._db.execute(f"{_SELECT} WHERE r.id = ?", (run,)).fetchone()
-        if found is None:
-            raise NoSuchRun(f"there is no run {run}")
-        return RunRow(**dict(zip(_ROW, found, strict=True)))
-
-    def post(self, *, run: str, kind: str, body: Json, at: float, dedupe: str) -> bool:
-        """Leave a message for the owner; False when the same one was left before."""
-        with self._transaction() as db:
-            cursor = db.execute(
-                "INSERT OR IGNORE INTO inbox (run, kind, body, at, dedupe) VALUES (?, ?, ?, ?, ?)",
-                (run, kind, json.dumps(self._redaction.value(body)), at, dedupe),
-            )
-            return cursor.rowcount == 1
-
-    def messages(self, run: str) -> list[Message]:
-        """What has not been folded yet: denials and cancellations before approvals, then in order."""
-        rows = self._db.execute(
-            "SELECT id, run, kind, body, at FROM inbox WHERE run = ? AND folded = 0 ORDER BY kind = 'approve', id",
-            (run,),
-        )
-        return [Message(id=i, run=r, kind=k, body=json.loads(b), at=at) for i, r, k, b, at in rows]
-
-    def purse(self, run: str | None = None, *, at: float, requester: str = "", caps: Sequence[Cap] = ()) -> Purse:
-        """What the accounts that a run draws on still allow under these caps, and what goes on in this home.
-
-        Without a run: what a new one of that requester would be allowed.
-        """
-        draws: list[Drawn] = [("month", ""), ("requester", requester)]
-        return ledger.purse(self._db, draws if run is None else self._draws(run), at, caps)
-
-    def _draws(self, run: str) -> list[Drawn]:
-        if run not in self._drawn:
-            self._drawn[run] = ledger.drawn(self._db, run)
-        return self._drawn[run]
-
-    def crossed(self, run: str, *, at: float) -> bool:
-        """Whether accrued cost has crossed a threshold that no journal has said."""
-        return bool(ledger.crossings(self._db, run, at))
-
-    def burn(self, run: str, *, at: float) -> Burn:
-        """What runs now costs an hour, and what this month comes to."""
-        return ledger.burn(self._db, run, at)
-
-    def accounts(self, run: str) -> list[Account]:
-        """Every account that the run draws on, of every month and resource."""
-        return ledger.accounts(self._db, self._draws(run))
-
-    def movements(self, run: str) -> list[Movement]:
-        """The run's ledger, in the order in which it was reserved."""
-        return ledger.movements(self._db, run)
-
-    def money(self, run: str) -> dict[str, int]:
-        """Settled micro-USD by source."""
-        found: dict[str, int] = {}
-        for one in self.movements(run):
-            if one.resource == "usd_micro":
-                found[one.source] = found.get(one.source, 0) + (one.settled or 0) + one.overrun
-        return found
+        return self._db.read(lambda db: rows.one(db, run))
 
 
-def _draw(db: sqlite3.Connection, run: str, requester: str, standing: Sequence[str] = ()) -> None:
-    """The accounts that a run draws on, as far as they are not known yet."""
-    draws = [("run", run), ("month", ""), ("requester", requester), *(("standing", name) for name in standing)]
-    db.executemany("INSERT OR IGNORE INTO draws VALUES (?, ?, ?)", [(run, *one) for one in draws])
+def open_store(where: Path | str, *, redaction: Redaction | None = None) -> Store:
+    """The store there: a file, or a server by its address (`postgresql://...`). Broken when it cannot be opened."""
+    return Store(where, redaction=redaction)
 
 
-_RUN_BOUND = (
-    "INSERT INTO account (kind, name, month, resource, bound) VALUES ('run', ?, '', ?, ?)"
-    " ON CONFLICT DO UPDATE SET bound = excluded.bound"
+def _journal(
+    db: Statements, run: str, after: int
+) -> tuple[str, list[tuple[int, float, str, str, str]], tuple[int, str] | None]:
+    """The hash of the line before, the lines after it, and where the run's row says that they end.
+
+    One statement, so that all is of one instant.
+    """
+    previous, head, found = "", None, []
+    for what, *line in db.execute(_LINES, (run, after, run, run, after)):
+        if what == _HEAD:
+            head = (line[0], line[4])
+        elif what == _BEFORE:
+            previous = line[4]
+        else:
+            found.append((line[0], line[1], line[2], line[3], line[4]))
+    found.sort(key=lambda line: line[0])
+    return previous, found, head
+
+
+def _written(
+    db: Statements, run: str, at: float, lines: Sequence[tuple[str, str]], seq: int, head: str
+) -> list[tuple[int, str]]:
+    """Write the lines after the one that ends the journal; their (sequence, hash)."""
+    written = []
+    for kind, body in lines:
+        seq += 1
+        head = chain(head, seq, at, kind, body)
+        written.append((run, seq, at, kind, body, head))
+    if written:
+        db.executemany(_LINE, written)
+    return [(row[1], row[5]) for row in written]
+
+
+def _note(db: Statements, run: str, folded: Sequence[int], due: float | Unset | None, chapter: int | None) -> None:
+    """What a commit says beside its lines."""
+    for message in folded:
+        db.execute("UPDATE inbox SET folded = 1 WHERE id = ?", (message,))
+    if not isinstance(due, Unset):
+        db.execute("UPDATE runs SET due = ? WHERE id = ?", (a_time(due), run))
+    if chapter is not None:
+        db.execute("UPDATE runs SET chapter = ? WHERE id = ?", (chapter, run))
+
+
+def _advance(db: Statements, run: str, epoch: int, status: str | None, before: int, head: tuple[int, str]) -> None:
+    """The run's row says where its journal ends. Busy when somebody else has written it."""
+    if db.execute(_ADVANCE, (*head, status, run, epoch, before)).rowcount != 1:
+        raise Busy(_TAKEN.format(run=run))
+
+
+_TAKEN = "run {run} has been taken over by another process"
+_CREATE = (
+    "INSERT INTO runs (id, goal, status, started, schema, kind, due) VALUES (?, ?, 'planning', ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
 )
-
-
-def _told(db: sqlite3.Connection, run: str, at: float) -> list[Crossing]:
-    """The crossings that this commit says; none is said twice."""
-    found = ledger.crossings(db, run, at)
-    for one in found:
-        ledger.told(db, one)
-    return found
-
-
-_ROW = tuple(RunRow.model_fields)
-_SELECT = (
-    "SELECT r.id, r.goal, r.status, r.started, r.owner, r.epoch, coalesce(a.settled, 0), coalesce(a.reserved, 0),"
-    f" nullif(a.bound, {LARGEST}), coalesce(a.overrun, 0) FROM runs r LEFT JOIN account a"
-    " ON a.kind = 'run' AND a.name = r.id AND a.month = '' AND a.resource = 'usd_micro'"
+_CREATED = (
+    "SELECT 1 FROM runs WHERE id = ? AND goal = ? AND started = ? AND schema = ? AND kind = ?"
+    " AND coalesce(due, -1) = coalesce(?, -1) AND epoch = 0"
 )
-_LOOKS = (
-    "SELECT count(*) FROM (SELECT DISTINCT run, json_extract(body, '$.part'),"
-    " coalesce(json_extract(body, '$.round'), 0) FROM journal WHERE kind = 'observation' AND run != ?"
-    " AND json_extract(body, '$.stage') = 'holdout'"
-    " AND json_extract(body, '$.digests.holdout') = ?)"
+_LINE = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)"
+_LINE_OF, _HEAD, _BEFORE = 0, 1, 2
+_LINES = (
+    f"SELECT {_LINE_OF}, seq, at, kind, body, hash FROM journal WHERE run = ? AND seq > ?"
+    f" UNION ALL SELECT {_HEAD}, head_seq, 0.0, '', '', head_hash FROM runs WHERE id = ?"
+    f" UNION ALL SELECT {_BEFORE}, seq, 0.0, '', '', hash FROM journal WHERE run = ? AND seq = ?"
 )
 _ADVANCE = (
     "UPDATE runs SET head_seq = ?, head_hash = ?, status = coalesce(?, status)"
     " WHERE id = ? AND epoch = ? AND head_seq = ?"
+)
+_LOOKS = (
+    "SELECT count(*) FROM (SELECT DISTINCT run, json_extract(body, '$.part'),"
+    " coalesce(CAST(json_extract(body, '$.round') AS TEXT), '0') FROM journal WHERE kind = 'observation' AND run != ?"
+    " AND json_extract(body, '$.stage') = 'holdout'"
+    " AND json_extract(body, '$.digests.holdout') = ?) AS looked"
 )

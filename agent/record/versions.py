@@ -9,14 +9,15 @@ from pathlib import Path
 
 from agent.errors import Broken
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the tables and the journal's lines; a store written by a newer version is refused."""
 
 
 _SCRIPTS = {
     0: ("schema",),
     1: ("from_1_aside", "schema", "from_1_over"),
-    2: ("schema",),  # it only lacks tables
+    2: ("from_3", "schema"),  # beside that it only lacks tables
+    3: ("from_3", "schema"),
     SCHEMA: (),
 }
 """Version found → what makes it this one."""
@@ -29,7 +30,7 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         scripts = _SCRIPTS[_version(db, path)]
-        for statement in (s for script in scripts for s in _statements(script)):
+        for statement in (s for name in scripts for s in _statements(name)):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {SCHEMA}")
         db.execute("COMMIT")
@@ -44,14 +45,22 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
     runs = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'runs'").fetchone()
     newest = int(db.execute("SELECT coalesce(max(schema), 1) FROM runs").fetchone()[0]) if runs else 0
     if max(told, newest) > SCHEMA:
-        raise Broken(f"the store {path} was written by a newer version of goalkeeper")
+        raise newer(path)
     return told or min(newest, 1)
 
 
-def _statements(script: str) -> Iterator[str]:
+def newer(where: object) -> Broken:
+    return Broken(f"the store {where} was written by a newer version of goalkeeper")
+
+
+def script(name: str) -> str:
+    return files("agent.record").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _statements(name: str) -> Iterator[str]:
     """The statements of a script one by one, so that they run inside the transaction that is open."""
     statement = ""
-    for line in files("agent.record").joinpath(f"{script}.sql").read_text(encoding="utf-8").splitlines(keepends=True):
+    for line in script(name).splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
             yield statement

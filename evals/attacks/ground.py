@@ -23,7 +23,7 @@ from agent.documents import Pending, RunDocument, RunView
 from agent.errors import GoalkeeperError
 from agent.prospect import Request
 from agent.session import Session
-from agent.settings import Settings
+from agent.settings import Settings, Tracking
 from evals.attacks.seen import Bounds, Line, Scene, Snapshot, Watched
 from policies.engine import Policies
 from policies.load import load_policies
@@ -108,8 +108,7 @@ class Ground:
             user=OWNER,
             backend="sim",
             budget_usd=BUDGET_USD,
-            tracking_uri=tracking_uri,
-            tracking_token=None if tracking_uri is None else SecretStr(SECRET),
+            tracking=None if tracking_uri is None else Tracking(uri=tracking_uri, token=SecretStr(SECRET)),
         )
         self._populate(serves=serves)
         self.settled = len(self.backend.effects)

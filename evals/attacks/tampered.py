@@ -6,7 +6,7 @@ Each port passes on what it is asked, and puts one text into what comes back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from evals.attacks.seen import Watched
 from tools.errors import Failed, Invalid, Refused, ToolError
@@ -19,13 +19,19 @@ Where = Literal["log", "progress", "detail", "error", "claims"]
 class Tampered:
     """The backend, with one text in one place."""
 
-    def __init__(self, inner: Watched, where: Where, text: Any) -> None:
+    def __init__(self, inner: Watched, where: Where, text: Any, training: set[str] | None = None) -> None:
+        """`training`: jobs that learn, as far as they are known."""
         self._inner = inner
-        self.jobs = _Jobs(inner, where, text)
+        self._said = (where, text, set[str]() if training is None else training)
+        self.jobs = _Jobs(inner, *self._said)
         self.serving = _Serving(inner, where, text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+    def fenced(self, *, run: str, epoch: int) -> Tampered:
+        """In the hands of an owner it lies as before."""
+        return Tampered(cast(Watched, self._inner.fenced(run=run, epoch=epoch)), *self._said)
 
 
 class _Port:
@@ -45,9 +51,9 @@ class _Port:
 class _Jobs(_Port):
     """Jobs whose logs, progress, claims or errors are somebody else's words."""
 
-    def __init__(self, inner: Watched, where: Where, text: Any) -> None:
+    def __init__(self, inner: Watched, where: Where, text: Any, training: set[str]) -> None:
         super().__init__(inner.jobs, where, text)
-        self._training: set[str] = set()
+        self._training = training
 
     def submit(self, *, spec: JobSpec, tags: Tags) -> JobState:
         if self._where == "error" and spec.program == "evaluate":

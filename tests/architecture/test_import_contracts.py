@@ -17,6 +17,8 @@ RECIPES_MAY_IMPORT = (
     "tools.digest",
     "tools.language",
     "tools.homes",
+    "tools.inputs",
+    "tools.watching",
     "tools.visible",
     "tools.recipes",
 )

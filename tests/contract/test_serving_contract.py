@@ -160,3 +160,34 @@ def test_a_deployment_that_cannot_be_is_refused_and_leaves_no_endpoint(bench: Be
         deploy(bench, "../up", "a", tags)
     assert serving.find(tags.call) is None
     assert not serving.owned(Scope(run="impossible"))
+
+
+def test_the_watcher_has_told_that_versions_got_ready(bench: Bench, served: Served) -> None:
+    assert RUN in bench.backend.watch.since("").runs
+    assert RUN not in bench.backend.watch.since(bench.backend.watch.since("").cursor).runs
+
+
+def test_a_model_without_a_reference_is_not_watched(served: Served) -> None:
+    served.split(v1=100)
+    served.bench.send(served.state, 5)
+    found = served.bench.backend.telemetry.inputs(served.name, version="v1", since=0.0)
+    assert (found.watched, found.rows, found.features, found.predictions) == (False, 0, (), None)
+    assert found.until >= found.since
+
+
+@pytest.mark.parametrize("version", ["none", "", "v1 v2", "../v1", "版本"])
+def test_inputs_of_a_version_that_never_was_are_not_found(served: Served, version: str) -> None:
+    with pytest.raises(NotFound):
+        served.bench.backend.telemetry.inputs(served.name, version=version, since=0.0)
+
+
+def test_inputs_of_an_endpoint_that_never_was_are_not_found(served: Served) -> None:
+    with pytest.raises(NotFound):
+        served.bench.backend.telemetry.inputs("never-was", version="v1", since=0.0)
+
+
+def test_a_window_that_ends_before_it_begins_is_empty(served: Served) -> None:
+    now = served.bench.now()
+    found = served.bench.backend.telemetry.inputs(served.name, version="v1", since=now, until=now - 100)
+    assert found.rows == 0
+    assert found.until >= found.since

@@ -44,6 +44,8 @@ from agent.posed import waits
 from agent.prospect import Request
 from agent.record.chained import Line
 from agent.settings import Settings
+from agent.standing.telling import Level, Levels
+from agent.stopping import Stopping
 from tools.ports import Progress
 from tools.record import Json
 from tools.redact import Redaction
@@ -90,6 +92,8 @@ class FakeWorld:
     """What outlives a session. `pace_s` is real time per picture, for looking at screens."""
 
     runs: dict[str, FakeRun] = field(default_factory=dict)
+    goals: dict[str, Level] = field(default_factory=dict)
+    """What is looked after, by id."""
     swept: tuple[Swept, ...] = ()
     pace_s: float = 0.0
     interrupt_at: str | None = None
@@ -179,13 +183,18 @@ class FakeSession:
     def scale(self, endpoint: str, *, replicas: int, accept: bool = False) -> str:
         return self.start(Request(text=f"scale {endpoint} to {replicas}", source="cli:ann", accept=accept))
 
+    def leave(self, run: str) -> str:
+        return f"{run} is begun: `goalkeeper worker` carries it out."
+
     def drive(
         self,
         run: str,
         *,
         watch: Callable[[RunView], None] | None = None,
         ask: Callable[[Pending], bool | None] | None = None,
+        stopping: Stopping | None = None,
     ) -> RunDocument:
+        del stopping
         one = self._find(run)
         one.status = "running" if self.plan(one.request).contract is not None else "done"
         while one.status == "running" and one.at < len(STEPS):
@@ -285,6 +294,18 @@ class FakeSession:
         one = self._find(run)
         one.status = "cancelled"
         return f"{who} cancelled {one.id}"
+
+    def goals(self) -> Levels:
+        return Levels(goals=tuple(self._world.goals.values()))
+
+    def goal(self, name: str) -> Level:
+        return self._world.goals[name]
+
+    def story(self, name: str) -> str:
+        return f"# {name}\n\nlooked after\n"
+
+    def stands(self, name: str) -> bool:
+        return name in self._world.goals
 
     def ask_about(self, run: str, question: str) -> Answer | None:
         one = self._find(run)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from postgres_server import database, postgres
+
+__all__ = ["database", "postgres"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

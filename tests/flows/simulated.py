@@ -8,62 +8,23 @@ from pathlib import Path
 
 from peopled import policies
 
-from agent.brain.protocol import Context
-from agent.brain.rules.brain import Embedded
 from agent.clock import Clock
 from agent.contract import Clause, Contract, Data, Part, Refusal, Rollout
 from agent.documents import Pending, RunDocument
-from agent.goal import Goal
 from agent.prospect import Request
 from agent.session import Session
 from agent.settings import Settings
+from evals.given import Given, Reading
+from evals.given import Reader as Reader
 from policies.engine import Policies
 from policies.limits import Limits
 from tools.backends.sim.backend import SimBackend
 from tools.backends.sim.clock import VirtualClock
 from tools.backends.sim.effects import Effect
 from tools.backends.sim.world import World, load_world
-from tools.dispatch import Dispatcher
 from tools.ports import Backend, Offer, Owned, Scope
-from tools.record import Json
 
 Asked = Callable[[Pending], bool | None]
-
-
-class Given(Embedded):
-    """A brain that was told what the goal means."""
-
-    name = "given"
-
-    def __init__(self, contract: Contract | Refusal) -> None:
-        self.contract = contract
-
-    def understand(self, goal: Goal, context: Context) -> Contract | Refusal:
-        return self.contract
-
-
-_PROBED: dict[str, Json] = {}
-"""What the probe said of a bundled set: it never changes, and each look is a process."""
-
-
-class Reader(Dispatcher):
-    """Looks at each bundled data set once a session of tests."""
-
-    def read(self, name: str, args: Json) -> Json:
-        if name != "profile_data" or not str(args["source"]).startswith("sklearn:"):
-            return super().read(name, args)
-        key = repr(sorted(args.items()))
-        if key not in _PROBED:
-            _PROBED[key] = super().read(name, args)
-        return _PROBED[key]
-
-
-class Reading(Session):
-    """A session that looks at bundled data through `Reader`."""
-
-    @property
-    def _reader(self) -> Dispatcher:
-        return Reader(self._backend, approved=lambda _: None, now=self._clock.now)
 
 
 def clause(metric: str, op: str, value: float, where: str = "holdout", **more: object) -> Clause:

@@ -15,7 +15,7 @@ from simulated import ACCURACY, Stage, classify
 
 from agent.doors.cli.app import execute
 from agent.session import Session
-from agent.settings import Settings, load
+from agent.settings import Settings, Tracking, load
 from agent.tracking.mlflow import Client
 from tools.inert import hidden_in
 
@@ -146,8 +146,8 @@ def test_what_a_server_answers_loses_what_acts_and_what_it_repeats_of_ours(tmp_p
     stage = Stage(tmp_path, classify(ACCURACY))
     with tracking() as server:
         server.answer = lambda *_: (400, {"message": hostile})  # type: ignore[method-assign]
-        own = {"tracking_uri": server.uri, "tracking_token": SecretStr(SENT)}
-        stage.settings = stage.settings.model_copy(update=own)
+        own = Tracking(uri=server.uri, token=SecretStr(SENT))
+        stage.settings = stage.settings.model_copy(update={"tracking": own})
         session, document = stage.run(accept=True)
     (told,) = [f for f in document.run.findings if "MLflow" in f]
     assert "no, see (link removed) the token [withheld:MLFLOW_TRACKING_TOKEN] is wrong" in told

@@ -1,109 +1,63 @@
-"""Exactly once: a run that is killed at any instant and resumed leaves the world as if nothing had happened."""
+"""Exactly once: a run that is struck at any instant, and gone on with, leaves the world as if nothing had happened.
+
+Some cases of each kind, drawn by a seed; `make crash` goes through all.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import pytest
-from crash_bench import Aftermath, Bench, Boundary, Point, aftermath, world
-from simulated import ACCURACY, ERRORS, LATENCY, classify, clause
 
-from agent.contract import Contract, Rollout
-from tools.backends.sim.faults import Fault
-from tools.backends.sim.world import World, load_world
+from evals.crash import machine
+from evals.crash.aftermath import aftermath, difference
+from evals.crash.bench import Bench, opened
+from evals.crash.cases import Case, Kind, Undisturbed, cases, perform, undisturbed
+from evals.crash.matrix import Records, every, strike
+from evals.crash.points import Point
+from evals.crash.scenes import scenes
 
-CANARY = classify(ACCURACY, LATENCY, ERRORS, rollout="canary")
-RELAXED = classify(clause("accuracy", ">=", 0.925), rollout="direct")
-STEADY = load_world("steady")
-BAD = load_world("bad-canary").model_copy(update={"bad_deploys": (1,)})
-
-SHADOW = classify(ACCURACY, LATENCY, ERRORS, rollout="shadow")
-PRODUCTION = classify(ACCURACY, LATENCY, rollout="canary", environment="production")
-ROLLING = classify(ACCURACY, LATENCY, ERRORS, rollout=Rollout(strategy="rolling", replicas=2))
-
-SCENES: dict[str, tuple[Contract, World, str]] = {
-    "served": (CANARY, STEADY, ""),
-    "searched on": (RELAXED, STEADY.model_copy(update={"gap": 0.0, "gap_spread": 0.0}), ""),
-    "rolled back": (CANARY, BAD, ""),
-    "cancelled": (CANARY, STEADY, "serving.deploy"),
-    "approved": (PRODUCTION, STEADY, ""),
-    "shadowed": (SHADOW, STEADY, ""),
-    "replaced": (ROLLING, STEADY, ""),
-    "not replaced": (ROLLING, BAD.model_copy(update={"bad_deploys": (2,)}), ""),
-}
-BESIDE = ("shadowed", "replaced", "not replaced")
-"""Scenes in which a version serves before the run."""
-KEPT = ("served", "searched on", "approved", *BESIDE)
-SAMPLE = 14
+SCENES = tuple(scenes())
 SEED = 20_26
+SAMPLE: dict[Kind, int] = {"kill": 8, "stop": 4, "full": 1, "read-only": 1, "fault": 6, "pair": 1}
+Whole = Callable[[str], Undisturbed]
+Place = Callable[[], Path]
 
 
 @pytest.fixture(scope="module")
-def place(session_folder: Path) -> Path:
-    """A folder with a short path: sockets are made below it."""
-    folder = session_folder / "crash"
-    folder.mkdir()
-    return folder
+def place(session_folder: Path) -> Place:
+    """A new folder with a short path at each call: sockets are made below it."""
+    numbers = iter(range(10_000))
+    return lambda: session_folder / f"crash-{next(numbers)}"
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place: Path) -> Callable[[str], tuple[Aftermath, dict[str, int]]]:
-    """What each scene leaves when nobody dies, and how many boundaries it passes."""
-
-    @cache
-    def run(scene: str) -> tuple[Aftermath, dict[str, int]]:
-        with opened(place / f"u{list(SCENES).index(scene)}", scene) as bench:
-            assert bench.drive()
-            return aftermath(bench), dict(bench.reached())
-
-    return run
-
-
-def opened(folder: Path, scene: str, *faults: Fault) -> AbstractContextManager[Bench]:
-    contract, kind, cancel_on = SCENES[scene]
-    servers = 2 if scene in BESIDE else 0
-    return world(folder, contract, kind, faults=faults, servers=servers, cancel_on=cancel_on)
-
-
-def points(reached: dict[str, int]) -> list[Point]:
-    """Every instant of a run around a commit, a start or an effect."""
-    kinds: tuple[Boundary, ...] = get_args(Boundary)
-    return [Point(k, n, after=a) for k in kinds for n in range(1, reached.get(k, 0) + 1) for a in (False, True)]
-
-
-def killed(bench: Bench, *at: Point) -> int:
-    """Drive to the end, dying at each point in turn; how often it died."""
-    died = sum(not bench.drive(point) for point in at)
-    assert bench.drive()
-    return died
+def whole(place: Place) -> Whole:
+    """What each scene leaves when nothing strikes it, and the boundaries that it passes."""
+    return cache(lambda scene: undisturbed(place(), scenes()[scene]))
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_the_scene_ends_as_it_is_meant_to_and_leaves_nothing_behind(
-    scene: str, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
-) -> None:
-    left, reached = undisturbed(scene)
+def test_the_scene_ends_as_it_is_meant_to_and_leaves_nothing_behind(scene: str, whole: Whole) -> None:
+    left, reached = whole(scene).left, whole(scene).reached
     wanted = {"rolled back": "(1, 'done'", "not replaced": "(1, 'done'", "cancelled": "(4, "}
     assert left.ending.startswith(wanted.get(scene, "(0, 'done'"))
-    assert left.owned == (("endpoint tumours of ada",) if scene in KEPT else ())
-    assert min(reached[boundary] for boundary in ("commit", "start", "effect")) >= 5
+    assert left.owned == (("endpoint tumours of ada",) if scenes()[scene].kept else ())
+    assert min(reached.count(boundary) for boundary in ("commit", "jobs.poll", "objects.put")) >= 3
+    assert {"fence", "claim", "create", "release", "jobs.submit", "serving.deploy"} <= set(reached)
 
 
-@pytest.mark.parametrize("number", range(SAMPLE))
-def test_a_run_killed_somewhere_leaves_the_world_as_if_nothing_had_happened(
-    place: Path, number: int, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
+@pytest.mark.parametrize(("kind", "number"), [(kind, n) for kind, most in SAMPLE.items() for n in range(most)])
+def test_a_run_that_is_struck_somewhere_leaves_the_world_as_if_nothing_had_happened(
+    place: Place, whole: Whole, kind: Kind, number: int
 ) -> None:
-    scene = list(SCENES)[number % len(SCENES)]
-    whole, reached = undisturbed(scene)
-    point = random.Random(SEED + number).choice(points(reached))
-    with opened(place / f"s{number}", scene) as bench:
-        assert killed(bench, point) == 1, f"it did not die {point}"
-        assert aftermath(bench) == whole, f"{scene}, killed {point}"
+    scene = SCENES[(number + list(SAMPLE).index(kind)) % len(SCENES)]
+    case = random.Random(f"{SEED}/{kind}/{number}").choice(list(cases(scene, whole(scene), [kind])))
+    result = perform(case, whole(scene), place())
+    assert result.clean, result
 
 
 @pytest.mark.parametrize(
@@ -111,138 +65,114 @@ def test_a_run_killed_somewhere_leaves_the_world_as_if_nothing_had_happened(
     [("searched on", 1), ("rolled back", 1), ("rolled back", 2), ("cancelled", 1), ("cancelled", 2)],
 )
 def test_a_run_killed_once_it_has_decided_carries_the_decision_out(
-    place: Path, scene: str, number: int, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
+    place: Place, whole: Whole, scene: str, number: int
 ) -> None:
     """A decision and the plan that follows from it are one commit: the old plan never goes on after it."""
-    whole, reached = undisturbed(scene)
-    assert reached["decision"] >= 2
-    with opened(place / f"d{list(SCENES).index(scene)}{number}", scene) as bench:
-        assert killed(bench, Point("decision", number, after=True)) == 1
-        assert aftermath(bench) == whole
+    assert whole(scene).reached.count("decision") >= 2
+    result = perform(Case("kill", scene, Point("decision", number, after=True)), whole(scene), place())
+    assert result.clean, result
 
 
 @pytest.mark.parametrize(("number", "after"), [(3, True), (6, False), (6, True)])
 def test_a_run_killed_around_an_answer_makes_each_approved_call_once(
-    place: Path, number: int, after: bool, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
+    place: Place, whole: Whole, number: int, after: bool
 ) -> None:
     """The third commit stores the question; the sixth the answer, and the verdicts and intents that it leads to."""
-    whole, _ = undisturbed("approved")
-    with opened(place / f"y{number}{after:d}", "approved") as bench:
-        assert killed(bench, Point("commit", number, after=after)) == 1
-        assert aftermath(bench) == whole
+    result = perform(Case("kill", "approved", Point("commit", number, after=after)), whole("approved"), place())
+    assert result.clean, result
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("boundary", get_args(Boundary))
-def test_a_run_killed_anywhere_leaves_the_world_as_if_nothing_had_happened(
-    place: Path, scene: str, boundary: str, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
-) -> None:
-    whole, reached = undisturbed(scene)
-    wrong = []
-    for index, point in enumerate(p for p in points(reached) if p.boundary == boundary):
-        with opened(place / f"a{list(SCENES).index(scene)}{boundary[0]}{index}", scene) as bench:
-            killed(bench, point)
-            if aftermath(bench) != whole:
-                wrong.append(str(point))
-    assert wrong == []
-
-
-def test_a_run_killed_again_and_again_still_comes_to_its_end(
-    place: Path, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
-) -> None:
-    whole, _ = undisturbed("served")
+def test_a_run_killed_again_and_again_still_comes_to_its_end(place: Place, whole: Whole) -> None:
     chance = random.Random(SEED)
     at = [Point("commit", chance.randint(1, 4), after=chance.random() < 0.5) for _ in range(6)]
-    with opened(place / "again", "served") as bench:
-        assert killed(bench, *at) == len(at)
-        assert aftermath(bench) == whole
+    with opened(place(), scenes()["served"]) as bench:
+        assert [bench.drive(point) for point in at] == ["killed"] * len(at)
+        assert bench.drive() == "ended"
+        assert difference(aftermath(bench), whole("served").left).none
 
 
-FAULTS: dict[str, Fault] = {
-    "a time-out after the effect": Fault(operation="jobs.submit", fault="timeout_after", times=2),
-    "a lost answer": Fault(operation="serving.deploy", fault="lose_answer"),
-    "an error after the effect": Fault(operation="serving.split", fault="answer_500_after", times=2),
-    "an upload that is not heard of": Fault(operation="objects.put", fault="lose_answer"),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_run_killed_while_answers_are_lost_makes_nothing_twice(
-    place: Path, fault: str, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
-) -> None:
-    whole, _ = undisturbed("served")
-    number = list(FAULTS).index(fault)
-    operation = FAULTS[fault].operation
-    with opened(place / f"f{number}", "served", FAULTS[fault]) as bench:
-        died = killed(bench, Point("effect", _first(operation), after=False), Point("start", 2, after=True))
-        assert died == 2
-        left = aftermath(bench)
-    assert creations(left) == creations(whole)
-    assert (left.owned, left.ending[:11]) == (whole.owned, whole.ending[:11])
-
-
-def _first(operation: str) -> int:
-    """Which change of the world is the first of that kind: prepare, two trainings, evaluation, model, requests."""
-    return {"jobs.submit": 2, "objects.put": 5, "serving.deploy": 7, "serving.split": 8}[operation]
-
-
-def creations(left: Aftermath) -> list[tuple[str, ...]]:
-    return [e[:3] for e in left.effects if e[0] in ("jobs.submit", "serving.deploy", "objects.put")]
-
-
-@pytest.mark.parametrize("fault", ["timeout_after", "lose_answer"])
-def test_where_lists_lie_and_names_are_no_promise_nothing_is_made_twice_either(
-    place: Path, fault: str, undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]]
-) -> None:
-    whole, _ = undisturbed("served")
-    lying = STEADY.model_copy(update={"atomic": False, "staleness_s": 6.0})
-    faults = [
-        Fault.model_validate({"operation": o, "fault": f, "times": 3})
-        for o, f in (
-            ("jobs.submit", fault),
-            ("jobs.find", "stale"),
-            ("serving.deploy", fault),
-            ("serving.find", "stale"),
-        )
-    ]
-    with world(place / f"l{len(fault)}", CANARY, lying, faults=faults) as bench:
-        assert killed(bench, Point("start", 1, after=True), Point("effect", 1, after=True)) >= 1
-        left = aftermath(bench)
-    assert creations(left) == creations(whole)
-    assert left.owned == whole.owned
-
-
-def test_a_run_whose_process_died_before_its_first_line_was_never_begun(place: Path) -> None:
-    with opened(place / "first", "served") as bench:
-        assert not bench.drive(Point("commit", 1, after=False))
+def test_a_run_whose_process_died_before_its_first_line_was_never_begun(place: Place) -> None:
+    with opened(place(), scenes()["served"]) as bench:
+        assert bench.drive(Point("commit", 1, after=False)) == "killed"
         with bench.session() as session:
             assert session.runs().runs == ()
-        assert bench.drive()
+        assert bench.drive() == "ended"
         assert aftermath(bench).owned == ("endpoint tumours of ada",)
 
 
-@pytest.mark.parametrize(
-    ("scene", "operation", "fault"),
-    [
-        ("shadowed", "serving.mirror", "lose_answer"),
-        ("shadowed", "serving.mirror", "timeout_before"),
-        ("replaced", "serving.scale", "lose_answer"),
-        ("replaced", "serving.scale", "answer_500"),
-        ("not replaced", "serving.withdraw", "lose_answer"),
-    ],
-)
-def test_a_change_that_is_not_heard_of_is_looked_for_and_holds(
-    place: Path,
-    scene: str,
-    operation: str,
-    fault: str,
-    undisturbed: Callable[[str], tuple[Aftermath, dict[str, int]]],
-) -> None:
-    whole, _ = undisturbed(scene)
-    lost = Fault.model_validate({"operation": operation, "fault": fault})
-    with opened(place / f"h{scene[:4]}{operation[-3:]}{fault[:3]}{len(fault)}", scene, lost) as bench:
-        assert bench.drive()
+@pytest.mark.parametrize("blow", ["full", "read-only"])
+def test_nothing_happens_in_the_world_once_the_store_cannot_be_written(place: Place, blow: Kind) -> None:
+    """Not even the calls of the commit that failed; and in one sentence it is said what to do."""
+    with opened(place(), scenes()["served"]) as bench:
+        driver = bench.driver(Point("commit", 5, after=False), blow=blow)
+        assert driver.wait() == "broken"
+        (said,) = driver.said.splitlines()
+        assert "resume" in said
+        assert _started(bench) == ["RUN/prepare/1"]
+        assert bench.drive() == "ended"
+
+
+def _started(bench: Bench) -> list[str]:
+    return [f"RUN/{e.token.partition('/')[2]}" for e in bench.world.effects if e.kind == "jobs.submit"]
+
+
+def test_two_who_drive_one_run_at_once_are_one_owner_and_one_who_is_told_so(place: Place, whole: Whole) -> None:
+    with opened(place(), scenes()["served"]) as bench:
+        bench.drive(Point("commit", 1, after=True))
+        drivers = [bench.driver() for _ in range(3)]
+        ends = sorted(driver.wait() for driver in drivers)
+        assert ends == ["busy", "busy", "ended"]
+        assert all("another process" in d.said for d in drivers if d.said)
+        assert difference(aftermath(bench), whole("served").left).none
+
+
+def test_what_happened_twice_or_was_left_is_seen(place: Place, whole: Whole) -> None:
+    """The comparison itself: a world in which somebody made a job again, and left it running."""
+    with opened(place(), scenes()["served"]) as bench:
+        assert bench.drive() == "ended"
         left = aftermath(bench)
-    assert (left.state, left.owned, left.ending[:11]) == (whole.state, whole.owned, whole.ending[:11])
+        job = next(e for e in left.effects if e[0] == "jobs.submit")
+        again = type(left)(
+            effects=tuple(sorted((*left.effects, job))),
+            state=left.state,
+            owned=(*left.owned, "job x of ada"),
+            ending=left.ending,
+        )
+        found = difference(again, left)
+        assert (len(found.duplicates), found.orphans, found.missing, found.more) == (1, ("job x of ada",), (), ())
+        assert difference(left, again).missing == (" ".join(job),)
+
+
+def test_results_are_kept_and_not_made_again(place: Place, whole: Whole, tmp_path: Path) -> None:
+    folder, records = place(), Records(tmp_path / "results")
+    folder.mkdir()
+    wanted = list(cases("rolled back", whole("rolled back"), ["kill"]))[7:9]
+    first = strike(wanted[:1], {"rolled back": whole("rolled back")}, folder, records)
+    with records.path.open("a") as file:
+        file.write('{"case": "torn')
+    told = list[int]()
+    both = strike(
+        wanted, {"rolled back": whole("rolled back")}, place(), records, tell=lambda done, of, _: told.append(done)
+    )
+    assert both[0] == first[0]
+    assert told == [2]
+    assert all(result.clean for result in both)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_run_struck_in_a_hundred_places_leaves_the_world_as_if_nothing_had_happened(
+    place: Place, tmp_path: Path
+) -> None:
+    folder = place()
+    folder.mkdir()
+    found = every(folder, SCENES, list(SAMPLE))
+    results = strike(found.drawn(100, SEED), found.whole, folder, Records(tmp_path / "results"))
+    assert [r for r in results if not r.clean] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_an_agent_killed_on_this_machine_does_each_job_once_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
+    results = machine.strike(place(), Records(tmp_path / "r"), kills=3, seed=SEED, tell=lambda *_: None)
+    assert [r for r in results if not r.clean] == []

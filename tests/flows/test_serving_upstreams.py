@@ -17,6 +17,7 @@ from tools.backends.local.router import Routes, Upstream
 from tools.backends.local.router_app import Router, public_app
 from tools.backends.local.router_copies import Copies
 from tools.backends.local.router_forward import Courier
+from tools.backends.local.router_inputs import Watching
 from tools.backends.local.router_server import Impatient, listener
 from tools.backends.local.router_tally import Tally
 
@@ -125,7 +126,13 @@ async def standing(
         copies = Copies(courier, most=most, bytes_most=bytes_most)
         tallies = {"v1": upstream.tally, "v2": copied.tally}
         router = Router(
-            endpoint="m", routes=routes, tallies=tallies, courier=courier, copies=copies, body_within_s=within_s
+            endpoint="m",
+            routes=routes,
+            tallies=tallies,
+            courier=courier,
+            copies=copies,
+            watching=Watching(),
+            body_within_s=within_s,
         )
         server = listener(public_app(router), Hasty)
         task = asyncio.create_task(server.serve([door]))

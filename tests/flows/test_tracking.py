@@ -20,14 +20,15 @@ from pydantic import SecretStr
 from simulated import ACCURACY, Stage, classify
 
 from agent.documents import RunDocument
+from agent.settings import Tracking
 from agent.tracking.mlflow import Client, Credentials, TrackingError
 
 REAL = os.environ.get("REAL_MLFLOW")
 
 
-def ended(folder: Path, uri: str, **more: object) -> RunDocument:
+def ended(folder: Path, uri: str, *, token: SecretStr | None = None) -> RunDocument:
     stage = Stage(folder, classify(ACCURACY))
-    stage.settings = stage.settings.model_copy(update={"tracking_uri": uri, **more})
+    stage.settings = stage.settings.model_copy(update={"tracking": Tracking(uri=uri, token=token)})
     return stage.ended()
 
 
@@ -50,7 +51,7 @@ def test_a_run_is_mirrored_with_its_models_its_verdicts_and_its_report(tmp_path:
 def test_mirroring_again_changes_nothing(tmp_path: Path) -> None:
     with tracking() as server:
         stage = Stage(tmp_path, classify(ACCURACY))
-        stage.settings = stage.settings.model_copy(update={"tracking_uri": server.uri})
+        stage.settings = stage.settings.model_copy(update={"tracking": Tracking(uri=server.uri)})
         session, document = stage.run(accept=True)
         before = {id_: dict(run) for id_, run in server.runs.items()}
         with session:
@@ -80,7 +81,7 @@ def test_what_passes_is_waited_out(tmp_path: Path) -> None:
 
 def test_credentials_are_sent_and_shown_nowhere(tmp_path: Path) -> None:
     with tracking() as server:
-        document = ended(tmp_path, server.uri, tracking_token=SecretStr("hush-hush"))
+        document = ended(tmp_path, server.uri, token=SecretStr("hush-hush"))
     assert all(line.endswith("Bearer hush-hush") for line in server.seen)
     everything = document.model_dump_json() + "".join(
         path.read_text(errors="replace") for path in (tmp_path / "home").rglob("*") if path.is_file()
@@ -101,7 +102,7 @@ def test_a_server_that_is_no_mlflow_changes_no_run(tmp_path: Path, answer: str) 
 def test_credentials_do_not_follow_to_another_place(tmp_path: Path) -> None:
     with tracking() as server, tracking() as elsewhere:
         server.elsewhere = elsewhere.uri
-        document = ended(tmp_path, server.uri, tracking_token=SecretStr("hush-hush"))
+        document = ended(tmp_path, server.uri, token=SecretStr("hush-hush"))
     assert elsewhere.seen == []
     assert any("sends elsewhere" in f for f in document.run.findings)
 

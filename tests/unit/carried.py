@@ -196,6 +196,7 @@ RESULTS: Mapping[str, Callable[[Json, Step, Run], Json]] = {
             "release_resource",
             "quote_cost",
             "read_traffic",
+            "read_drift",
         ),
         _at,
     ),

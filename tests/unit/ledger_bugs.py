@@ -21,16 +21,16 @@ IN_THE_SCHEMA: Mapping[str, tuple[str, str]] = {
         "false AND NEW.reserved +",
     ),
     "the account of the month is skipped": (
-        "FROM draws WHERE run = NEW.run\n",
-        "FROM draws WHERE run = NEW.run AND kind != 'month'\n",
+        "FROM draws d WHERE d.run = NEW.run\n",
+        "FROM draws d WHERE d.run = NEW.run AND d.kind != 'month'\n",
     ),
     "the account of the requester is skipped": (
-        "FROM draws WHERE run = NEW.run\n",
-        "FROM draws WHERE run = NEW.run AND kind != 'requester'\n",
+        "FROM draws d WHERE d.run = NEW.run\n",
+        "FROM draws d WHERE d.run = NEW.run AND d.kind != 'requester'\n",
     ),
     "the month of everybody never ends": (
-        "iif(kind = 'run', '', NEW.month)",
-        "iif(kind IN ('run', 'month'), '', NEW.month)",
+        "iif(d.kind = 'run', '', NEW.month)",
+        "iif(d.kind IN ('run', 'month'), '', NEW.month)",
     ),
     "a release forgets the reservation": ("reserved = reserved - NEW.reserved", "reserved = reserved"),
     "a settlement is not counted": ("settled = settled + NEW.settled", "settled = settled"),

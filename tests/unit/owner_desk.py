@@ -23,6 +23,7 @@ from agent.record.chained import Line
 from agent.record.ledger import Purse
 from agent.record.store import Message, Store
 from agent.state import Decided, Planned, Run, fold
+from agent.telemetry.observer import SILENT
 from policies.engine import Policies
 from tools.dispatch import Dispatcher
 from tools.errors import Failed
@@ -99,6 +100,7 @@ class Desk:
         self.run = Run(id="r")
         self.hands = Hands(self)
         self.over = False
+        self.observer = SILENT
         self._added: list[tuple[str, str]] = []
         self._folded: set[int] = set()
 
@@ -110,6 +112,10 @@ class Desk:
 
     def fold_in(self, message: int) -> None:
         self._folded.add(message)
+
+    @property
+    def open(self) -> bool:
+        return bool(self._added or self._folded)
 
     def commit(self) -> None:
         at = self.run.last

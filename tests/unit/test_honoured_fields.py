@@ -16,7 +16,7 @@ def test_every_field_of_a_part_has_a_say() -> None:
 @pytest.mark.parametrize(
     ("said", "named"),
     [
-        ({"upkeep": Upkeep(retrain_on=("drift",))}, "retrains"),
+        ({"upkeep": Upkeep(retrain_on=("drift",))}, "say deploy"),
         ({"strategy": "canary", "steps": (50.0, 10.0)}, "rise"),
         ({"strategy": "direct", "min_replicas": 5, "max_replicas": 2}, "leave no number between"),
         ({"strategy": "direct", "replicas": 3, "max_replicas": 2}, "outside"),

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from ledger_bugs import BUGS, planted
-from ledger_model import LedgerMachine
+from ledger_model import SAMPLE, LedgerMachine
 
 from agent.errors import Broken
 
-SAMPLE = settings(
-    max_examples=25,
-    stateful_step_count=30,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=False,
-)
 HUNT = settings(SAMPLE, max_examples=400, phases=(Phase.generate,), report_multiple_bugs=False)
 """Until the bug is found; what exactly led to it is not of interest."""
 

@@ -9,8 +9,9 @@ from typing import cast
 import pytest
 
 from tools import latency
+from tools.latency import ANSWER_WITHIN_S
 from tools.monitor import Monitored, MonitorEndpoint, Stop, monitor_endpoint
-from tools.ports import ANSWER_WITHIN_S, Agreement, Backend, JobState, Tags, Traffic
+from tools.ports import Agreement, Backend, JobState, Tags, Traffic
 from tools.tool import Done, Running, Site
 
 ENDED = 100.0

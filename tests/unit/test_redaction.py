@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import string
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from pydantic import SecretStr
 from tools.credential import mark
 from tools.language import catalogue
 from tools.record import Json, Record
-from tools.redact import Redaction, known_in, secrets_in
+from tools.redact import Redaction, _held, known_in, secrets_in
+from tools.secret_forms import ADDRESS, FLAG, NAMED, PEM, SCHEME, TOKENS, may_hold
 
 GONE = mark()
+
+
+def _nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "token", "value", "name"]), inner)
+
+
 PATTERNS = Redaction()
 ROOT = Path(__file__).parents[2]
 ALNUM = string.ascii_letters + string.digits
@@ -237,6 +245,7 @@ def test_whole_values_of_fields_and_options_are_taken_out() -> None:
     )
     assert secrets_in({"a": SecretStr("x"), "b": ("y",)}) == ("a",)
     assert secrets_in({"ghp_0123456789abcdefghij": 1}) == (GONE,)
+    assert secrets_in({"a": mark("A")}) == ("a",)
 
 
 class Line(Record):
@@ -250,6 +259,8 @@ def test_a_record_stays_a_record_and_what_was_not_set_stays_unset() -> None:
     held = PATTERNS.record(Line(more=("password=hunter2",)))
     assert held == Line(more=(f"password={GONE}",))
     assert held.model_fields_set == {"more"}
+    assert PATTERNS.line(Line(more=("password=hunter2",))) == (held, held.model_dump_json())
+    assert PATTERNS.line(clean) == (clean, clean.model_dump_json())
 
 
 def test_json_stays_json() -> None:
@@ -303,3 +314,41 @@ def test_a_hostile_text_is_done_with_in_time_that_grows_with_its_length(piece: s
     text = piece * (200_000 // len(piece))
     assert isinstance(PATTERNS.text(text), str)
     assert isinstance(PATTERNS.value({text[:5000]: text[:5000]}), dict)
+
+
+@pytest.mark.parametrize("pattern", [PEM, TOKENS, SCHEME, NAMED, FLAG, ADDRESS], ids=lambda p: p.pattern[:20])
+@given(data=st.data())
+def test_nothing_that_a_pattern_finds_passes_the_quick_look(pattern: re.Pattern[str], data: st.DataObject) -> None:
+    held = data.draw(st.from_regex(pattern))
+    assert pattern.search(held) is None or may_hold(held)
+    assert pattern.search(held) is None or may_hold(json.dumps({"a": [held]}))
+
+
+@given(st.text(alphabet="pasword_-=:\u017f\u0131\u212aKSIi", min_size=8, max_size=20))
+def test_letters_that_a_pattern_takes_for_others_do_not_hide_a_name(text: str) -> None:
+    assert NAMED.search(text) is None or may_hold(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "shared_access_signature=abcd1234",
+        "shared-access-signature: abcd1234",
+        "https://x/?sig2=abcd1234efgh",
+        "paſſword=hunter2",
+    ],
+)
+def test_a_name_is_known_however_it_is_written(text: str) -> None:
+    assert PATTERNS.text(text) != text
+    assert secrets_in({"a": [text]}) == ("a.0",)
+
+
+@given(
+    st.recursive(
+        st.sampled_from(["a", "token", "--password", "hunter2hunter2", GONE, mark("A"), "x-amz", "{", 'k"=']), _nested
+    )
+)
+def test_the_quick_look_at_arguments_finds_nothing_only_where_there_is_nothing(value: object) -> None:
+    assert secrets_in(value) == tuple(
+        dict.fromkeys(".".join(map(str, p)) for p in _held(value, PATTERNS.value(value), ()))
+    )

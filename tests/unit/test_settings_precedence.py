@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import InvalidRequest
-from agent.settings import OPTIONS, Settings, load
+from agent.settings import OPTIONS, Settings, Tracking, load
 from tools.backends.local.registry import runtime_folder
 
 
@@ -104,9 +104,9 @@ def test_agent_and_sweeper_look_for_local_resources_in_the_same_folder(tmp_path:
 
 def test_there_is_one_option_for_every_field_that_a_person_gives(tmp_path: Path) -> None:
     fields = set(Settings.model_fields) - {"user", "origins", "secrets"}
-    assert {option.field for option in OPTIONS} == fields
+    assert {option.field.partition(".")[0] for option in OPTIONS} == fields
     assert len(Settings.model_fields) <= 30
-    assert set(load({}, {}, tmp_path).origins) == fields | {"user", "secrets"}
+    assert set(load({}, {}, tmp_path).origins) == {option.field for option in OPTIONS} | {"user", "secrets"}
 
 
 def test_what_the_environment_holds_that_opens_doors_is_known_and_shown_to_nobody(tmp_path: Path) -> None:
@@ -114,10 +114,44 @@ def test_what_the_environment_holds_that_opens_doors_is_known_and_shown_to_nobod
     assert set(settings.secrets) == {"MY_API_KEY"}
     assert "canary" not in repr(settings) + settings.model_dump_json()
     assert settings.redaction.text("a canary-4f9a7c21 b") == "a [withheld:MY_API_KEY] b"
-    later = settings.model_copy(update={"tracking_token": SecretStr("canary-9d3e")})
+    later = settings.model_copy(update={"tracking": Tracking(uri="http://x", token=SecretStr("canary-9d3e"))})
     assert later.redaction.text("canary-9d3e") == "[withheld:MLFLOW_TRACKING_TOKEN]"
 
 
 def test_the_user_is_never_taken_from_flags_or_environment(tmp_path: Path) -> None:
     expected = load({}, {}, tmp_path).user
     assert load({"user": "eve"}, {"USER": "eve", "LOGNAME": "eve", "GOALKEEPER_USER": "eve"}, tmp_path).user == expected
+
+
+def test_what_belongs_together_is_one_record_and_none_without_what_it_needs(tmp_path: Path) -> None:
+    environ = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000", "MLFLOW_TRACKING_TOKEN": "canary-77d1"}
+    settings = load({}, environ, tmp_path)
+    assert settings.tracking is not None
+    assert (settings.tracking.uri, settings.tracking.user) == ("http://127.0.0.1:5000", None)
+    assert settings.origins["tracking.uri"] == "MLFLOW_TRACKING_URI"
+    alone = load({}, {"MLFLOW_TRACKING_TOKEN": "canary-77d1"}, tmp_path)
+    assert alone.tracking is None
+    assert "canary" not in alone.redaction.text("a canary-77d1")
+
+
+def test_where_spans_go_is_said_by_opentelemetrys_own_variables(tmp_path: Path) -> None:
+    assert load({}, {}, tmp_path).traces is None
+    named = load({}, {"OTEL_TRACES_EXPORTER": "console", "OTEL_SDK_DISABLED": "true"}, tmp_path).traces
+    assert named is not None
+    assert (named.exporter, named.disabled) == ("console", True)
+    elsewhere = load({}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}, tmp_path)
+    assert elsewhere.traces is not None
+    assert elsewhere.traces.endpoint == "http://127.0.0.1:4318/v1/traces"
+
+
+def test_the_address_of_the_store_is_never_taken_from_a_file_nor_repeated(tmp_path: Path) -> None:
+    address = "postgresql://ada:canary-pw@db.example/goals"
+    settings = load({}, {"GOALKEEPER_STORE": address, "GOALKEEPER_LOG": "json"}, tmp_path)
+    assert settings.store is not None
+    assert (settings.store.get_secret_value(), settings.log) == (address, "json")
+    assert "canary" not in repr(settings) + settings.redaction.text(f"cannot reach {address}")
+    write(tmp_path, f'store = "{address}"\n')
+    for environ in ({}, {"GOALKEEPER_STORE": "mysql://ada:canary-pw@db.example/goals"}):
+        with pytest.raises(InvalidRequest) as caught:
+            load({}, environ, tmp_path)
+        assert "canary" not in str(caught.value)

@@ -16,6 +16,7 @@ from agent.goal import Goal
 from agent.observe import Observation
 from agent.record.chained import Line
 from agent.record.ledger import Crossing
+from agent.service_state import ENTRIES, Chapter, Standing, fold_in
 from agent.state import (
     LINES,
     Amended,
@@ -39,6 +40,8 @@ from agent.state import (
     fold,
     parse,
 )
+from agent.upkeep import Checked, ClauseSeen, Closed, Concluded, DriftSeen, Reacted, Terms
+from agent.upkeep import Held as Idle
 from tools.record import Record
 from tools.tool import Call
 
@@ -61,6 +64,58 @@ REPORT = RunReport(
     holdout_looks=1,
     revisions=(),
     report="report.md",
+)
+TERMS = Terms(
+    run="r",
+    goal=Goal.of("目标 accuracy", source="cli:ada"),
+    owner="ada",
+    backend="sim",
+    brain="given",
+    runtime="/runtime",
+    folder="/work",
+    contract=WANTED,
+    endpoint="model",
+    began=NOW,
+    every_s=60.0,
+    until=None,
+    reaction_usd=1.5,
+    cool_down_s=180.0,
+    most_reactions=4,
+    alarm_rate=0.01,
+    lease_s=3600.0,
+    lease_until=NOW + 3600,
+)
+CHECKED = Checked(
+    number=1,
+    at=NOW + 60,
+    after=NOW,
+    since=NOW,
+    until=NOW + 60,
+    health="breached",
+    trouble="error_rate: 坏了",
+    cause="slo_breach",
+    version="v1",
+    clauses=(
+        ClauseSeen(
+            id="e",
+            metric="error_rate",
+            demanded="error_rate <= 0.01",
+            verdict="NOT MET",
+            interval=(0.1, 0.3),
+            misses=9,
+            n=40,
+            share=0.01,
+        ),
+    ),
+    drift=DriftSeen(verdict="drifted", rows=700, psi=0.1 + 0.2, why="it has", features=("收入",)),
+    drift_since=NOW + 60,
+    requests=40,
+    lease_until=NOW + 3600,
+    previous="model:v0",
+    due=NOW + 120,
+)
+REACTED = Reacted(
+    number=1, at=NOW + 60, what="retrain", trigger="breach", run="r.1-retrain1", why="so", usd=1.5, data="d"
 )
 TOLD: list[tuple[str, Record]] = [
     (
@@ -160,6 +215,17 @@ TOLD: list[tuple[str, Record]] = [
     ("amended", Amended(contract=WANTED, who="ada", text="make it so", changes=("a: 1 → 2",))),
     ("finish", Finished(report=REPORT)),
 ]
+SERVICE: list[tuple[str, Record]] = [
+    ("standing", TERMS),
+    ("checked", CHECKED),
+    ("held", Idle(at=NOW + 60, reason="cool_down", why="too fresh")),
+    ("reacted", REACTED),
+    ("concluded", Concluded(at=NOW + 90, run=REACTED.run, came="kept", why="no better", usd=0.1 + 0.2, data="d")),
+    ("chapter", Chapter(state=fold_in(fold_in(None, TERMS), CHECKED))),
+    ("closed", Closed(at=NOW + 120, by="ada", why="it was cancelled")),
+]
+"""The journal of a standing goal; no run has such lines."""
+ALL = [*TOLD, *SERVICE]
 
 
 def lines(told: list[tuple[str, Record]]) -> list[Line]:
@@ -171,10 +237,11 @@ def lines(told: list[tuple[str, Record]]) -> list[Line]:
 
 
 def test_every_kind_of_line_is_told_here() -> None:
-    assert {kind for kind, _ in TOLD} == set(LINES)
+    assert {kind for kind, _ in ALL} == set(LINES)
+    assert [kind for kind, _ in SERVICE if kind not in ENTRIES] == []
 
 
-@pytest.mark.parametrize(("kind", "record"), TOLD, ids=[f"{i}-{k}" for i, (k, _) in enumerate(TOLD)])
+@pytest.mark.parametrize(("kind", "record"), ALL, ids=[f"{i}-{k}" for i, (k, _) in enumerate(ALL)])
 def test_a_line_comes_back_from_json_as_it_was(kind: str, record: Record) -> None:
     (line,) = lines([(kind, record)])
     assert parse(line) == record
@@ -190,13 +257,21 @@ def test_folding_the_journal_gives_the_state_that_its_writer_had() -> None:
 
 
 def test_any_beginning_of_the_journal_folds() -> None:
-    for end in range(len(TOLD) + 1):
-        assert fold("r", lines(TOLD[:end])).seq == end
+    for told in (TOLD, SERVICE):
+        for end in range(len(told) + 1):
+            assert fold("r", lines(told[:end])).seq == end
+
+
+def test_a_standing_goal_folds_to_the_state_that_its_writer_had() -> None:
+    state: Standing | None = None
+    for end, (_, record) in enumerate(SERVICE, start=1):
+        state = fold_in(state, record)  # type: ignore[arg-type]
+        assert fold("r", lines(SERVICE[:end])).standing == state
 
 
 @pytest.mark.parametrize("kind", LINES)
 def test_a_line_with_a_field_that_is_not_known_is_refused(kind: str) -> None:
-    record = next(r for k, r in TOLD if k == kind)
+    record = next(r for k, r in ALL if k == kind)
     (line,) = lines([(kind, record)])
     planted = line.model_copy(update={"body": {**line.body, "planted": 1}})
     with pytest.raises(ValueError, match="planted"):

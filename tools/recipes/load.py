@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import polars as pl
 
+from tools.inputs import PROBE_HEADER
 from tools.language import tr
 from tools.recipes import parts
 from tools.recipes.card import Input
@@ -34,6 +35,7 @@ KEPT = 8
 ANSWER_S = 35.0
 """Above the router's own limit, so that it is the router that says so."""
 SAY_EVERY_S = 1.0
+HEADERS = {"content-type": "application/json", PROBE_HEADER: "1"}
 
 
 class Tally:
@@ -131,7 +133,7 @@ async def _send(client: httpx.AsyncClient, url: str, bodies: Sequence[bytes], ar
 
 async def _one(client: httpx.AsyncClient, url: str, body: bytes, tally: Tally, gate: asyncio.Semaphore) -> None:
     try:
-        answer = await client.post(url, content=body, headers={"content-type": "application/json"})
+        answer = await client.post(url, content=body, headers=HEADERS)
         good = answer.status_code == 200
     except httpx.HTTPError:
         good = False

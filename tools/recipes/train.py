@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from tools.language import tr
 from tools.metrics import METRICS
-from tools.recipes import parts
+from tools.recipes import drift_reference, parts
 from tools.recipes.answers.intervals import measured
 from tools.recipes.answers.measures import faults_of
 from tools.recipes.faults import refuse
@@ -99,10 +99,12 @@ def work(inputs: Inputs, say: Say) -> TrainResult:
     objective = Measure(metric=args.metric, of=args.metric_class)
     refuse(faults_of((objective, *args.measures), args.task, on.args.classes))
     with threadpool_limits(limits=2 if on.cells >= _MANY_CELLS else 1):
-        return _train(on, objective, Path(inputs.out) / "model", say, began)
+        return _train(on, objective, (train, validation), Path(inputs.out) / "model", say, began)
 
 
-def _train(on: Learner, objective: Measure, folder: Path, say: Say, began: float) -> TrainResult:
+def _train(
+    on: Learner, objective: Measure, watched: tuple[parts.Part, parts.Part], folder: Path, say: Say, began: float
+) -> TrainResult:
     args, better = on.args, METRICS[objective.metric].better
     searching = Search(on, objective, say)
     trials = searching.run()
@@ -111,7 +113,9 @@ def _train(on: Learner, objective: Measure, folder: Path, say: Say, began: float
     wanted = tuple(dict.fromkeys((*args.measures, objective)))
     values = measured(wanted, on.outcome(searching.fitted), resamples=_RESAMPLES, seed=args.seed)
     left = max(args.seconds - (time.monotonic() - began), 0.25 * args.seconds)
-    saved = model.save(searching.fitted, on.card(best.params), folder)
+    card = on.card(best.params)
+    drift_reference.write(card, searching.fitted, *watched, folder)
+    saved = model.save(searching.fitted, card, folder)
     return TrainResult(
         family=args.family,
         params=dict(best.params),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from agent.clock import SteadyClock
 from agent.contract import Contract
 from agent.documents import PlanDocument
 from agent.errors import NoSuchRun
@@ -47,7 +48,7 @@ class Thread(Record):
 
 def new_name() -> str:
     """A name for a conversation: the day and six hexadecimal digits."""
-    return f"chat-{datetime.now():%Y%m%d}-{secrets.token_hex(3)}"
+    return f"chat-{datetime.fromtimestamp(SteadyClock().now()):%Y%m%d}-{secrets.token_hex(3)}"
 
 
 def find(session: Service, name: str) -> str:

@@ -16,7 +16,7 @@ from agent.doors.chat.proposals import Order
 from agent.doors.chat.told import Gathered
 from agent.doors.chat.turns import At, Turn
 from agent.doors.paper import Grid
-from agent.settings import duration as seconds_of
+from agent.spelt import duration as seconds_of
 from agent.wording import clean, duration, moment, money, outside, paces, span, spent
 from tools.language import tr
 

@@ -45,10 +45,11 @@ def _verify(door: Door, run: str | None, bundle: Path | None, key: str | None) -
     given = _given(key)
     if bundle is not None:
         return _tell(door, _bundle(bundle, given))
-    home, heads = door.settings.home, Heads(door.settings.audit_folder)
-    id_ = find(run or "", home, heads)
-    with speaking(language_of_run(id_, home)):
-        return _tell(door, told(examine(id_, home, heads, given=given), "folder" if given is None else "given"))
+    home, heads, store = door.settings.home, Heads(door.settings.audit_folder), door.settings.store_address
+    id_ = find(run or "", home, heads, store=store)
+    with speaking(language_of_run(id_, home, store)):
+        found = examine(id_, home, heads, given=given, store=store)
+        return _tell(door, told(found, "folder" if given is None else "given"))
 
 
 def _bundle(bundle: Path, given: bytes | None) -> Audit:
@@ -94,7 +95,7 @@ def export(run: str, output: Path | None) -> int:
 def _export(door: Door, run: str, output: Path | None) -> int:
     with door.session() as session:
         found = session.export(run, output)
-    with speaking(language_of_run(found.run, door.settings.home)):
+    with speaking(language_of_run(found.run, door.settings.home, door.settings.store_address)):
         return _exported(door, found)
 
 

@@ -18,6 +18,8 @@ from agent.doors.paper import Watch, paper_for, watch_for
 from agent.doors.service import Service
 from agent.errors import ExitCode, Fault, InvalidRequest
 from agent.prospect import Request
+from agent.stopping import Stopping
+from agent.wording import clean
 from tools.language import language_of
 
 _CODES: dict[FeasibilityVerdict, ExitCode] = {
@@ -32,13 +34,14 @@ _CODES: dict[FeasibilityVerdict, ExitCode] = {
 @shared()
 @click.command(epilog='Example: goalkeeper run "Predict species from penguins.csv, at least 95 % accuracy."')
 @click.argument("goal")
-def run(goal: str) -> int:
+@click.option("--detach", is_flag=True, help="Begin it and leave it to `goalkeeper worker`.")
+def run(goal: str, detach: bool) -> int:
     """Carry out GOAL, a sentence or the path of a goal file (.yaml).
 
     Plans, asks where a person must decide, operates, and reports clause by clause. Exit code: 0 every clause met,
     1 not met, 2 invalid, 3 refused, 4 unproven or a person is needed, 5 a backend failed, 130 interrupted.
     """
-    return perform(lambda door: _run(door, goal))
+    return perform(lambda door: _run(door, goal, detach=detach))
 
 
 @shared()
@@ -61,12 +64,25 @@ def _plan(door: Door, goal: str) -> int:
     return _CODES[document.feasibility.verdict]
 
 
-def _run(door: Door, goal: str) -> int:
+def _run(door: Door, goal: str, *, detach: bool) -> int:
     asked = request(goal, door)
     door.language = language_of(asked.text)
     with door.session() as session:
         door.run = session.start(asked)
+        if detach:
+            return _leave(door, session, door.run)
         return follow(door, session, door.run, fresh=True)
+
+
+def _leave(door: Door, session: Service, run: str) -> int:
+    """Show what was begun and what will carry it out."""
+    told, document = session.leave(run), session.show(run)
+    if door.json:
+        door.document(document)
+    else:
+        door.paper.plan(document)
+        door.paper.line(clean(told))
+    return 0
 
 
 def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
@@ -83,7 +99,8 @@ def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
             door.note()
         watch.see(view)
 
-    document = session.drive(run, watch=see, ask=_asker(door, watch))
+    with Stopping().heeding() as stopping:
+        document = session.drive(run, watch=see, ask=_asker(door, watch, stopping), stopping=stopping)
     door.language = language_of(document.goal.text)
     watch.stop()
     if not introduced:
@@ -97,9 +114,14 @@ def follow(door: Door, session: Service, run: str, *, fresh: bool) -> int:
     return document.run.exit_code
 
 
-def _asker(door: Door, watch: Watch) -> Callable[[Pending], bool | None] | None:
-    """Who answers: the person at the terminal, or nobody when there is none."""
-    return watch.ask if Outlet(sys.stdin).isatty() and door.err.isatty() else None
+def _asker(door: Door, watch: Watch, stopping: Stopping) -> Callable[[Pending], bool | None] | None:
+    """Who answers: the person at the terminal, or nobody when there is none. Ctrl-C ends the question at once."""
+
+    def ask(question: Pending) -> bool | None:
+        with stopping.at_once():
+            return watch.ask(question)
+
+    return ask if Outlet(sys.stdin).isatty() and door.err.isatty() else None
 
 
 def request(goal: str, door: Door) -> Request:

@@ -14,6 +14,7 @@ from agent.documents import Event, RunDocument
 from agent.doors.cli.options import shared
 from agent.doors.cli.perform import Door, perform
 from agent.doors.paper import Grid
+from agent.doors.service import Service
 from agent.pages import page
 from agent.wording import clean, moment, money, outside
 from tools.record import Record
@@ -124,6 +125,8 @@ def report(run: str, as_page: bool) -> int:
 
 def _report(door: Door, run: str, as_page: bool) -> int:
     with door.session() as session:
+        if session.stands(run):
+            return _story(door, session, run, as_page)
         document = session.show(run)
     if as_page and door.json:
         raise click.UsageError("--html prints a page; with --json the document holds its path")
@@ -134,6 +137,18 @@ def _report(door: Door, run: str, as_page: bool) -> int:
     if door.json:
         told = Report(run=document.run.id, path=document.run.report, page=document.run.page, markdown=text)
         door.document(told)
+    else:
+        door.out.document(text.rstrip("\n"))
+    return 0
+
+
+def _story(door: Door, session: Service, goal: str, as_page: bool) -> int:
+    """The same of a standing goal: it goes on, so that it is written when it is asked for."""
+    if as_page:
+        raise click.UsageError("a standing goal's report is no page: leave --html out")
+    text = session.story(goal)
+    if door.json:
+        door.document(Report(run=session.goal(goal).id, path=None, page=None, markdown=text))
     else:
         door.out.document(text.rstrip("\n"))
     return 0

@@ -8,7 +8,7 @@ from agent.doors.cli.goals import follow
 from agent.doors.cli.options import shared
 from agent.doors.cli.perform import Door, perform
 from agent.errors import Fault, InvalidRequest
-from agent.settings import duration
+from agent.spelt import duration
 
 
 @shared()

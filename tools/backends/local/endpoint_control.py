@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,13 +15,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tools.backends.local.endpoint_host import EndpointHost
-from tools.backends.local.endpoint_records import Deployment, Fault, Lease, Mirror, Scale, Split
+from tools.backends.local.endpoint_records import OWNER, Deployment, Fault, Lease, Mirror, Scale, Split
+from tools.backends.local.owners import latest
 from tools.backends.local.router_tally import Samples, Tally
-from tools.errors import Conflict, Invalid, NotFound, Refused, ToolError, Transient
+from tools.epochs import Tenure
+from tools.errors import Conflict, Invalid, NotFound, Refused, Superseded, ToolError, Transient, superseded
 
-STATUS = {Invalid: 422, Refused: 403, Conflict: 409, NotFound: 404, Transient: 503}
+STATUS = {Invalid: 422, Refused: 403, Superseded: 403, Conflict: 409, NotFound: 404, Transient: 503}
 
 M = TypeVar("M", bound=BaseModel)
+Deed = Callable[[Request], Awaitable[Response]]
 
 
 class Desk:
@@ -56,11 +61,17 @@ class Desk:
         return _json(self._host.published(), status=202)
 
     async def samples(self, request: Request) -> Response:
-        return _numbers(self._tally(request).since(_since(request)))
+        return _numbers(self._tally(request).since(_time(request, "since")))
 
     async def comparisons(self, request: Request) -> Response:
         tally = self._tally(request)
-        return _numbers(tally.comparisons(_since(request)), waiting=tally.waiting)
+        return _numbers(tally.comparisons(_time(request, "since")), waiting=tally.waiting)
+
+    async def inputs(self, request: Request) -> Response:
+        until = _time(request, "until") if "until" in request.query_params else None
+        return _json(
+            await self._host.inputs(request.path_params["version"], since=_time(request, "since"), until=until)
+        )
 
     def _tally(self, request: Request) -> Tally:
         return self._host.tally(request.path_params["version"])
@@ -68,21 +79,40 @@ class Desk:
 
 def control_app(host: EndpointHost) -> Starlette:
     desk = Desk(host)
+
+    def change(path: str, method: str, deed: Deed) -> Route:
+        return Route(path, _owned(host.runtime, deed), methods=[method])
+
     routes = [
         Route("/", desk.state, methods=["GET"]),
-        Route("/", desk.close, methods=["DELETE"]),
-        Route("/versions/{version}", desk.deploy, methods=["PUT"]),
-        Route("/versions/{version}", desk.withdraw, methods=["DELETE"]),
+        change("/", "DELETE", desk.close),
+        change("/versions/{version}", "PUT", desk.deploy),
+        change("/versions/{version}", "DELETE", desk.withdraw),
         Route("/versions/{version}/samples", desk.samples, methods=["GET"]),
         Route("/versions/{version}/comparisons", desk.comparisons, methods=["GET"]),
-        Route("/versions/{version}/replicas", desk.scale, methods=["PUT"]),
-        Route("/shadow", desk.mirror, methods=["PUT"]),
-        Route("/weights", desk.split, methods=["PUT"]),
-        Route("/lease", desk.lease, methods=["PUT"]),
+        Route("/versions/{version}/inputs", desk.inputs, methods=["GET"]),
+        change("/versions/{version}/replicas", "PUT", desk.scale),
+        change("/shadow", "PUT", desk.mirror),
+        change("/weights", "PUT", desk.split),
+        change("/lease", "PUT", desk.lease),
     ]
     app = Starlette(routes=routes, exception_handlers={ToolError: _fault})
     app.router.redirect_slashes = False
     return app
+
+
+def _owned(runtime: Path, deed: Deed) -> Deed:
+    """A change, made only for the latest owner of the run in whose name it is asked for. Superseded."""
+
+    async def ask(request: Request) -> Response:
+        await request.body()  # whoever asks may fall asleep before the last byte: nothing is waited for after the check
+        if said := request.headers.get(OWNER):
+            tenure = Tenure.model_validate_json(said)
+            if latest(runtime, tenure.run) > tenure.epoch:
+                raise superseded(tenure.run)
+        return await deed(request)
+
+    return ask
 
 
 async def _body(request: Request, kind: type[M]) -> M:
@@ -92,14 +122,14 @@ async def _body(request: Request, kind: type[M]) -> M:
         raise Invalid(*(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
 
 
-def _since(request: Request) -> float:
-    text = request.query_params.get("since", "")
+def _time(request: Request, name: str) -> float:
+    text = request.query_params.get(name, "")
     try:
         number = float(text)
     except ValueError as error:
-        raise Invalid(f"since: {text!r} is not a number") from error
+        raise Invalid(f"{name}: {text!r} is not a number") from error
     if not math.isfinite(number):
-        raise Invalid("since: must be finite")
+        raise Invalid(f"{name}: must be finite")
     return number
 
 

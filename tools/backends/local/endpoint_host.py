@@ -33,10 +33,12 @@ from tools.backends.local.registry import TAGS, Registration, write_json
 from tools.backends.local.router import Routes, Upstream
 from tools.backends.local.router_copies import Copies
 from tools.backends.local.router_forward import Courier
+from tools.backends.local.router_inputs import Watched, Watching
 from tools.backends.local.router_tally import Tally
 from tools.errors import Conflict, Invalid, NotFound, Transient
 from tools.fence import Rollout
-from tools.ports import ANSWER_WITHIN_S
+from tools.inputs import Inputs
+from tools.latency import ANSWER_WITHIN_S
 
 DRAIN_S = 10.0
 """How long a withdrawal waits for requests in flight."""
@@ -64,6 +66,7 @@ class EndpointHost:
         self.client = client()
         self._copying = client()  # of its own: a shadow that hangs takes no connection from callers
         self.copies = Copies(Courier(self._copying, within_s=ANSWER_WITHIN_S))
+        self.watching = Watching()
         self.routes = Routes()
         self.tallies: dict[str, Tally] = {}
         self.closing = asyncio.Event()
@@ -71,6 +74,11 @@ class EndpointHost:
     @property
     def name(self) -> str:
         return self._registration.id
+
+    @property
+    def runtime(self) -> Path:
+        """The runtime folder that it stands in."""
+        return self._folder.parent.parent
 
     def published(self) -> Published:
         return Published(
@@ -182,6 +190,11 @@ class EndpointHost:
             raise NotFound(f"endpoint {self.name} has measured no version {name}")
         return tally
 
+    async def inputs(self, name: str, *, since: float, until: float | None) -> Inputs:
+        """What was counted of a version's requests, also of one that is withdrawn. NotFound."""
+        self.tally(name)
+        return await self.watching.inputs(name, since=since, until=until)
+
     async def watch(self) -> None:
         """Return when the lease has lapsed, or the folder is no longer this host's."""
         while not self.closing.is_set():
@@ -198,7 +211,7 @@ class EndpointHost:
     async def close(self) -> None:
         """End every model server and remove the endpoint's folder."""
         self.closing.set()
-        await self.copies.close()
+        await asyncio.gather(self.copies.close(), self.watching.close())
         await asyncio.gather(*(version.stop() for version in self._versions.values()))
         await asyncio.gather(self.client.aclose(), self._copying.aclose())
         if self._here():
@@ -209,8 +222,10 @@ class EndpointHost:
     def _add(self, name: str, wanted: Deployment) -> None:
         self.tallies.pop(name, None)
         tally = self.tallies[name] = Tally()
+        self.watching.versions[name] = Watched(Path(wanted.folder))
         while len(self.tallies) > TALLIES:  # the oldest of those that were withdrawn
-            del self.tallies[next(old for old in self.tallies if old not in self._versions)]
+            oldest = next(old for old in self.tallies if old not in self._versions)
+            del self.tallies[oldest], self.watching.versions[oldest]
         version = Version(
             name=name,
             deployment=wanted,

@@ -19,6 +19,8 @@ PUBLISHED = "endpoint.json"
 CONTROL = "control.sock"
 LOCK = "host.lock"
 LOG = "host.log"
+OWNER = "x-goalkeeper-owner"
+"""Header of a change: the `Tenure` in whose name it is asked for. Without one it is nobody's, as a sweep is."""
 
 ENDPOINT_NAME = re.compile(r"\w[\w.-]{0,62}")
 """Safe as a folder and, quoted, in a URL; any script."""

@@ -17,7 +17,7 @@ from tools.backends.local.registry import TAGS, Registration, identify, read_jso
 from tools.backends.local.router_app import Router, public_app
 from tools.backends.local.router_forward import Courier
 from tools.backends.local.router_server import listener
-from tools.ports import ANSWER_WITHIN_S
+from tools.latency import ANSWER_WITHIN_S
 
 PATH_MOST = 100
 """Bytes of a Unix socket's path that every platform takes."""
@@ -46,6 +46,7 @@ async def _run(folder: Path, tell: int) -> None:
         tallies=host.tallies,
         courier=Courier(host.client, within_s=ANSWER_WITHIN_S),
         copies=host.copies,
+        watching=host.watching,
     )
     servers = (listener(public_app(router)), listener(control_app(host)))
     tasks = [

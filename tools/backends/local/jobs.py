@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from tools.backends.local.launch import Launch
 from tools.backends.local.leftovers import clear
 from tools.backends.local.objects import LocalObjects
 from tools.backends.local.output import last_lines
+from tools.backends.local.owners import Drafts
 from tools.backends.local.process import Process, tell
 from tools.backends.local.registry import (
     OVER,
@@ -45,6 +45,7 @@ from tools.language import tr
 from tools.ports import JobSpec, JobState, Owned, Promise, Scope, Tags
 from tools.recipes.records import Inputs
 
+INPUTS = "inputs.json"
 REGISTER_S = 90.0
 """A supervisor that has not registered by then never will: its starter waits less."""
 
@@ -58,13 +59,21 @@ class LocalJobs:
     `grace_s` lies between SIGTERM and SIGKILL; `disk_bytes` is what one job may write, None what the disk can spare.
     """
 
-    promise = Promise(atomic=True)
+    promise = Promise(atomic=True, ends_within_s=5.0)
 
     def __init__(
-        self, *, runtime: Path, objects: LocalObjects, grace_s: float = 3.0, disk_bytes: int | None = None
+        self,
+        *,
+        runtime: Path,
+        objects: LocalObjects,
+        grace_s: float = 3.0,
+        disk_bytes: int | None = None,
+        drafts: Drafts | None = None,
     ) -> None:
+        """`drafts`: of the owner of a run, in whose hands it is."""
         self._runtime = Path(os.path.realpath(runtime))
         self._objects = objects
+        self._drafts = drafts
         self._keys = Keys(self._runtime)
         self._grace_s = grace_s
         self._disk_bytes = disk_bytes
@@ -73,16 +82,23 @@ class LocalJobs:
         """Start a job and return once its supervisor is registered. Conflict, Invalid, Transient, Unknown."""
         launch, inputs = self._plan(spec, tags)
         folder = self._runtime / "jobs" / launch.id
+        if self._forsaken(folder):
+            write_json(folder / "submitter.json", identify(os.getpid()))
+            return self._begin(folder, launch, inputs, anew=False)
         if folder.exists():
             raise Conflict(tr("There is a job of call {call}: {job}.", call=tags.call, job=launch.id))
         try:
             self._register(folder, launch, tags)
         except OSError as error:
-            raise Transient(
-                tr("Job {job} cannot be registered: {error}.", job=launch.id, error=error), retry_after_s=5.0
-            ) from error
+            said = tr("Job {job} cannot be registered: {error}.", job=launch.id, error=error)
+            raise Transient(said, retry_after_s=5.0, why="capacity") from error
+        return self._begin(folder, launch, inputs)
+
+    def _begin(self, folder: Path, launch: Launch, inputs: Inputs, *, anew: bool = True) -> JobState:
+        """Start what is registered. Not anew: a supervisor may be on its way, and one of the two will run it."""
         try:
-            _fill(Path(launch.box), inputs)
+            if anew or not (Path(launch.box) / INPUTS).exists():
+                _fill(Path(launch.box), inputs)
             _start(folder)
         except (OSError, subprocess.SubprocessError) as error:
             self._withdraw(folder, launch, error)
@@ -118,6 +134,8 @@ class LocalJobs:
         """End the job with all its processes, and return when they have ended."""
         if not _ID.fullmatch(job):
             return  # nothing can have that name
+        if self._drafts is not None:
+            self._drafts.check()
         folder = self._folder(job)
         tags = read_json(folder / TAGS, Registration)
         if tags is None or (folder / OVER).exists():
@@ -128,10 +146,18 @@ class LocalJobs:
         clear(tags.debris, folder)
 
     def find(self, call: str) -> JobState | None:
+        """None as well for a job whose submitter ended before it was started: submitting it again starts it."""
         try:
-            return self.poll(job_id(call))
+            return None if self._forsaken(self._folder(job_id(call))) else self.poll(job_id(call))
         except NotFound:
             return None
+
+    def _forsaken(self, folder: Path) -> bool:
+        """It is registered, and whoever registered it ended before anybody ran it or gave it up."""
+        if not folder.is_dir() or any((folder / name).exists() for name in ("process.json", OVER)):
+            return False
+        submitter = read_json(folder / "submitter.json", Identity)
+        return submitter is not None and not alive(submitter)
 
     def owned(self, scope: Scope) -> Sequence[Owned]:
         """Jobs that are not over; a job whose supervisor is gone says so."""
@@ -161,18 +187,19 @@ class LocalJobs:
     def _register(self, folder: Path, launch: Launch, tags: Tags) -> None:
         """The folder appears whole and at once: it is the token of the call. Conflict when it is there."""
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
-        try:
-            launch.write(draft)
-            write_json(draft / "submitter.json", identify(os.getpid()))
-            write_json(draft / TAGS, _registration(launch, tags))
-            draft.rename(folder)
-        except OSError as error:
-            if folder.exists():
-                raise Conflict(tr("There is a job of call {call}: {job}.", call=tags.call, job=folder.name)) from error
-            raise
-        finally:
-            remove(draft)
+        making = self._drafts or Drafts(folder.parent)
+        with making.draft(".draft-") as draft:
+            try:
+                launch.write(draft)
+                write_json(draft / "submitter.json", identify(os.getpid()))
+                write_json(draft / TAGS, _registration(launch, tags))
+                making.move(draft, folder)
+            except OSError as error:
+                making.check()
+                if folder.exists():
+                    told = tr("There is a job of call {call}: {job}.", call=tags.call, job=folder.name)
+                    raise Conflict(told) from error
+                raise
 
     def _withdraw(self, folder: Path, launch: Launch, error: Exception) -> NoReturn:
         """The supervisor did not come up: take the job back where that is certain, else say that it is not."""
@@ -184,6 +211,7 @@ class LocalJobs:
         raise Transient(
             tr("Job {job} did not start: {error} {said}", job=launch.id, error=error, said=said).strip(),
             retry_after_s=5.0,
+            why="capacity",
         ) from error
 
     def _plan(self, spec: JobSpec, tags: Tags) -> tuple[Launch, Inputs]:
@@ -244,11 +272,11 @@ class LocalJobs:
 
 
 def _fill(box: Path, inputs: Inputs) -> None:
-    """Make the program's own folder, anew."""
+    """Make the program's own folder, anew; the inputs come last."""
     remove(box)
     for name in ("out", "tmp", "home", "checkpoint"):
         (box / name).mkdir(mode=0o700, parents=True)
-    write_json(box / "inputs.json", inputs)
+    write_json(box / INPUTS, inputs)
 
 
 def _start(folder: Path) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
 from tools.backends.local.disk import small
 from tools.backends.local.process import boot
+from tools.steady import steady, up
 
 RECORD = 1 << 16
 """Bytes of a record that are read; ours are a hundredth of that."""
@@ -53,9 +53,7 @@ class Term(NamedTuple):
 
 def instant() -> Instant:
     """This moment."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    up = time.monotonic() if clock is None else time.clock_gettime(clock)
-    return Instant(wall=time.time(), up=up, boot=boot())
+    return Instant(wall=steady().now(), up=up(), boot=boot())
 
 
 def term(until: float, at: Instant) -> Term:

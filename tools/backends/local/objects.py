@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
+from tools.backends.local.owners import Drafts
 from tools.digest import digest
 from tools.errors import Conflict, Invalid, NotFound
 from tools.language import tr
+
+if TYPE_CHECKING:
+    from tools.epochs import Tenure
 
 WORK = ".work"
 """Where objects come into being, on the same file system as their final place."""
@@ -22,8 +26,13 @@ KEYS = ".keys"
 class LocalObjects:
     """Objects of one home. Part of an object is reached by a longer key: `jobs/ID/model`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, drafts: Drafts | None = None) -> None:
         self.root = Path(os.path.realpath(home)) / "objects"
+        self._drafts = drafts
+
+    def fenced(self, tenure: Tenure) -> LocalObjects:
+        """The same in the hands of that owner of a run. Superseded."""
+        return LocalObjects(self.root.parent, Drafts(self.work).fenced(tenure))
 
     @property
     def work(self) -> Path:
@@ -41,8 +50,7 @@ class LocalObjects:
         checked(key)
         if not source.exists():
             raise NotFound(tr("There is nothing at {source} to store as {key}.", source=source, key=key))
-        draft = Path(tempfile.mkdtemp(dir=self.work, prefix="put-"))
-        try:
+        with self._making.draft("put-") as draft:
             content = draft / "new"
             if source.is_dir():
                 shutil.copytree(source, content)
@@ -50,26 +58,26 @@ class LocalObjects:
                 shutil.copyfile(source, content)
             found = digest(content)
             self.take(key, content)
-        finally:
-            shutil.rmtree(draft)
         return found
+
+    @property
+    def _making(self) -> Drafts:
+        return self._drafts or Drafts(self.work)
 
     def take(self, key: str, content: Path) -> None:
         """Make a file or folder that lies below `work` the object, by a rename. Conflict inside a file."""
-        target = self.place(key)
-        aside = Path(tempfile.mkdtemp(dir=self.work, prefix="old-"))
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._note(key)
-            if target.exists():
-                target.rename(aside / "old")
-            content.rename(target)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise Conflict(
-                tr("Object {key} would lie inside a file: {strerror}.", key=key, strerror=error.strerror)
-            ) from error
-        finally:
-            shutil.rmtree(aside)
+        target, making = self.place(key), self._making
+        with making.draft("old-") as aside:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._note(key)
+                if target.exists():
+                    making.move(target, aside / "old")
+                making.move(content, target)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise Conflict(
+                    tr("Object {key} would lie inside a file: {strerror}.", key=key, strerror=error.strerror)
+                ) from error
 
     def fetch(self, key: str) -> Path:
         """The place of the content itself: read it, never write to it."""
@@ -89,13 +97,11 @@ class LocalObjects:
 
     def remove(self, key: str) -> None:
         """Moved aside by a rename first: nobody meets half of it."""
-        target, aside = self.place(key), Path(tempfile.mkdtemp(dir=self.work, prefix="old-"))
-        try:
+        target, making = self.place(key), self._making
+        with making.draft("old-") as aside:
             if target.exists():
-                target.rename(aside / "old")
+                making.move(target, aside / "old")
             self._noted(key).unlink(missing_ok=True)
-        finally:
-            shutil.rmtree(aside)
 
     def _noted(self, key: str) -> Path:
         return self.root / KEYS / hashlib.sha256(key.encode()).hexdigest()

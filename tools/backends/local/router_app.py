@@ -20,7 +20,9 @@ from starlette.routing import Route
 from tools.backends.local.router import Routes, Upstream
 from tools.backends.local.router_copies import Copies
 from tools.backends.local.router_forward import Carried, Courier, Sent
+from tools.backends.local.router_inputs import Watching
 from tools.backends.local.router_tally import Tally, exposition
+from tools.inputs import PROBE_HEADER
 
 BODY_MOST = 8 * 1024 * 1024
 BODY_WITHIN_S = 30.0
@@ -40,6 +42,7 @@ class Router:
         tallies: Mapping[str, Tally],
         courier: Courier,
         copies: Copies,
+        watching: Watching,
         body_within_s: float = BODY_WITHIN_S,
     ) -> None:
         self._endpoint = endpoint
@@ -48,6 +51,7 @@ class Router:
         self._tallies = tallies
         self._courier = courier
         self._copies = copies
+        self._watching = watching
         self._body_within_s = body_within_s
 
     async def infer(self, request: Request) -> Response:
@@ -65,6 +69,8 @@ class Router:
             upstream.tally.refused(at=time.time())
         else:
             upstream.tally.answered(at=time.time(), ms=ms)
+            if PROBE_HEADER not in request.headers:
+                self._watching.note(upstream.name, body, carried.content)
         if (shadow := self._routes.shadow()) is not None:
             self._copies.send(shadow, sent, carried)
         return _answer(upstream, carried)

@@ -26,10 +26,12 @@ from tools.backends.local.endpoint_records import (
     endpoint_folder,
     split_faults,
 )
+from tools.backends.local.owners import Drafts
 from tools.backends.local.registry import TAGS, Identity, Registration, alive, end, read_json, registrations
 from tools.backends.local.serving_client import Control, published
 from tools.backends.local.serving_start import ensure, remove_folders
-from tools.errors import Invalid, NotFound, ToolError, Unknown
+from tools.epochs import Tenure
+from tools.errors import Invalid, NotFound, Superseded, ToolError, Unknown
 from tools.language import tr
 from tools.ports import EndpointState, Objects, Owned, Promise, Scope, ServeSpec, Serving, Tags
 
@@ -41,9 +43,14 @@ class LocalServing(Serving):
 
     promise = Promise(atomic=True)
 
-    def __init__(self, *, runtime: Path, objects: Objects) -> None:
+    def __init__(
+        self, *, runtime: Path, objects: Objects, drafts: Drafts | None = None, tenure: Tenure | None = None
+    ) -> None:
+        """`drafts`, `tenure`: of the owner of a run, in whose hands it is."""
         self._runtime = runtime
         self._objects = objects
+        self._drafts = drafts
+        self._tenure = tenure
 
     def deploy(self, *, spec: ServeSpec, tags: Tags) -> EndpointState:
         """Add a version with weight 0; it is `starting` until the model itself has answered once.
@@ -52,7 +59,7 @@ class LocalServing(Serving):
         """
         _check(spec)
         folder = self._objects.fetch(spec.model)
-        ensure(self._runtime, spec.endpoint, tags)
+        ensure(self._runtime, spec.endpoint, tags, self._drafts)
         wanted = Deployment(
             call=tags.call,
             model=spec.model,
@@ -86,7 +93,7 @@ class LocalServing(Serving):
     def withdraw(self, endpoint: str, *, version: str) -> None:
         """Requests in flight are answered first. An endpoint that is gone has no version either."""
         try:
-            Control(self._runtime, endpoint).ask("DELETE", f"/versions/{quote(version, safe='')}")
+            Control(self._runtime, endpoint, self._tenure).ask("DELETE", f"/versions/{quote(version, safe='')}")
         except NotFound:
             return
 
@@ -98,6 +105,8 @@ class LocalServing(Serving):
         return self._change(endpoint, "PUT", "/lease", lease)
 
     def remove(self, endpoint: str) -> None:
+        if self._drafts is not None:
+            self._drafts.check()
         folder = endpoint_folder(self._runtime, endpoint)
         tags = read_json(folder / TAGS, Registration)
         if tags is not None:
@@ -129,7 +138,7 @@ class LocalServing(Serving):
         )
 
     def _change(self, endpoint: str, method: Literal["PUT"], path: str, body: BaseModel) -> EndpointState:
-        answer = Control(self._runtime, endpoint).ask(method, path, body)
+        answer = Control(self._runtime, endpoint, self._tenure).ask(method, path, body)
         try:
             return Published.model_validate_json(answer.body).state()
         except ValidationError as error:
@@ -139,7 +148,9 @@ class LocalServing(Serving):
 
     def _ask_to_end(self, endpoint: str) -> None:
         try:
-            Control(self._runtime, endpoint).ask("DELETE", "/")
+            Control(self._runtime, endpoint, self._tenure).ask("DELETE", "/")
+        except Superseded:
+            raise
         except ToolError:
             return  # it is ended by force then
 

@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from tools.backends.local.endpoint_records import PUBLISHED, Fault, Published, endpoint_folder
+from tools.backends.local.endpoint_records import OWNER, PUBLISHED, Fault, Published, endpoint_folder
 from tools.backends.local.registry import alive, read_json
-from tools.errors import Conflict, Invalid, NotFound, Refused, ToolError, Transient, Unknown
+from tools.epochs import Tenure
+from tools.errors import Conflict, Invalid, NotFound, Refused, Superseded, ToolError, Transient, Unknown
 from tools.language import tr
 
 READ_S = 5.0
@@ -41,9 +42,11 @@ def published(runtime: Path, endpoint: str) -> Published:
 class Control:
     """Speaks to the host of one endpoint."""
 
-    def __init__(self, runtime: Path, endpoint: str) -> None:
+    def __init__(self, runtime: Path, endpoint: str, tenure: Tenure | None = None) -> None:
+        """`tenure`: in the name of which owner of a run changes are asked for."""
         self._runtime = runtime
         self._endpoint = endpoint
+        self._headers = {} if tenure is None else {OWNER: tenure.model_dump_json()}
 
     def ask(self, method: Literal["GET", "PUT", "DELETE"], path: str, body: BaseModel | None = None) -> Answer:
         """NotFound, Conflict, Invalid, Transient; Unknown when a change was sent and not answered."""
@@ -61,7 +64,7 @@ class Control:
             raise self._unreachable(error) from error
         text = None if body is None else body.model_dump_json().encode()
         try:
-            line.request(method, path, body=text)
+            line.request(method, path, body=text, headers=self._headers)
             answer = line.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -125,7 +128,9 @@ def _typed(status: int, content: bytes) -> ToolError:
             return NotFound(message)
         case "Refused":
             return Refused(message)
+        case "Superseded":
+            return Superseded(message)
         case "Transient":
-            return Transient(message)
+            return Transient(message, why="capacity")
         case _:
             return Unknown(message)

@@ -11,10 +11,14 @@ from statistics import fmean
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
+from pydantic import ValidationError
+
 from tools import latency
+from tools.backends.local.endpoint_records import VERSION_NAME
 from tools.backends.local.router_tally import COPIES
 from tools.backends.local.serving_client import Control
-from tools.errors import Transient
+from tools.errors import NotFound, Transient, Unknown
+from tools.inputs import Inputs
 from tools.language import tr
 from tools.ports import Agreement, Telemetry, Traffic
 
@@ -49,6 +53,27 @@ class LocalTelemetry(Telemetry):
         """What was compared at or after `since`; all zero for a version that was no shadow then."""
         read = self._read(endpoint, version, "comparisons", since)
         return agreement(version, read.numbers, waiting=read.waiting)
+
+    def inputs(self, endpoint: str, *, version: str, since: float, until: float | None = None) -> Inputs:
+        """What the router counted of requests and answers. A host that is older than counting watches nothing."""
+        if not VERSION_NAME.fullmatch(version):
+            raise NotFound(
+                tr("endpoint {endpoint} has measured no version {version}", endpoint=endpoint, version=version)
+            )
+        ends = "" if until is None else f"&until={until!r}"
+        path = f"/versions/{quote(version, safe='')}/inputs?since={since!r}{ends}"
+        try:
+            return Inputs.model_validate_json(Control(self._runtime, endpoint).ask("GET", path).body)
+        except Unknown:  # it does not know the question
+            return Inputs(version=version, since=since, until=since, rows=0, watched=False)
+        except ValidationError as error:
+            raise Transient(
+                tr(
+                    "the router of endpoint {endpoint} gave {what} that cannot be read",
+                    endpoint=endpoint,
+                    what="inputs",
+                )
+            ) from error
 
     def _read(self, endpoint: str, version: str, what: Literal["samples", "comparisons"], since: float) -> _Read:
         path = f"/versions/{quote(version, safe='')}/{what}?since={since!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 from tools.backends.sim.clock import VirtualClock
@@ -14,9 +15,12 @@ from tools.backends.sim.objects import SimObjects
 from tools.backends.sim.serving import SimServing
 from tools.backends.sim.state import State, Tree, digest_of
 from tools.backends.sim.telemetry import SimTelemetry
+from tools.backends.sim.watch import SimWatch
 from tools.backends.sim.world import World
+from tools.epochs import Tenure
 from tools.errors import NotFound
 from tools.ports import Capability, Compute, Jobs, Objects, Serving, Telemetry
+from tools.watching import Watch
 
 
 class SimBackend:
@@ -28,16 +32,30 @@ class SimBackend:
     def __init__(self, world: World, *, seed: int = 0, clock: VirtualClock, folder: Path | None = None) -> None:
         """`folder`: where fetched objects lie; without one, a temporary folder."""
         self._state = State(world=world, seed=seed)
-        self._gate = Gate(self._state, clock=clock, faults=Switchboard(seed=seed, armed=world.faults))
-        self._serving = SimServing(self._gate)
-        self._objects = SimObjects(self._gate, folder=folder)
+        self._folder = folder
+        self._scratch: SimObjects | None = None
+        self._pass(Gate(self._state, clock=clock, faults=Switchboard(seed=seed, armed=world.faults)))
         self.name = "sim"
         self.can: frozenset[Capability] = frozenset({"jobs", "serving", "objects", "telemetry", "offers", "machines"})
-        self.jobs: Jobs = SimJobs(self._gate)
+
+    def _pass(self, gate: Gate) -> None:
+        """Every call goes through that gate from now on."""
+        self._gate = gate
+        self._serving = SimServing(gate)
+        self._objects = SimObjects(gate, folder=self._folder, beside=self._scratch)
+        self._scratch = self._objects
+        self.jobs: Jobs = SimJobs(gate)
         self.serving: Serving = self._serving
         self.objects: Objects = self._objects
-        self.telemetry: Telemetry = SimTelemetry(self._gate)
-        self.compute: Compute = SimCompute(self._gate)
+        self.telemetry: Telemetry = SimTelemetry(gate)
+        self.compute: Compute = SimCompute(gate)
+        self.watch: Watch = SimWatch(gate)
+
+    def fenced(self, *, run: str, epoch: int) -> SimBackend:
+        """The same world in the hands of that owner of the run. Superseded when it has heard of a later one."""
+        seen = copy(self)
+        seen._pass(self._gate.fenced(Tenure(run=run, epoch=epoch)))
+        return seen
 
     @property
     def world(self) -> World:
@@ -58,9 +76,9 @@ class SimBackend:
         return tuple(self._state.log)
 
     @property
-    def revision(self) -> tuple[int, int, float]:
-        """Differs once a call changed anything: the log, the faults or the time."""
-        return len(self._state.log), self.faults.draws, self.clock.now()
+    def revision(self) -> tuple[int, int, int, float]:
+        """Differs once a call changed anything: the log, who may change it, the faults or the time."""
+        return len(self._state.log), self._state.epochs.rises, self.faults.draws, self.clock.now()
 
     def advance(self, seconds: float) -> float:
         """Let virtual time pass and everything happen that is due; the time it is then."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Unpack
 
 from pydantic import TypeAdapter
 
+from tools.backends.sim.clock import Pace
 from tools.backends.sim.content import pack
 from tools.backends.sim.controls import About
 from tools.backends.sim.effects import Effect, Snapshot
-from tools.backends.sim.faults import Details, FaultKind, Fired, Operation, make
+from tools.backends.sim.faults import Details, Fault, FaultKind, Fired, Operation, make
 from tools.backends.sim.line import Line
 from tools.backends.sim.objects import read_tree
+from tools.epochs import Tenure
+from tools.inputs import Inputs
 from tools.ports import (
     Agreement,
     Capability,
@@ -34,6 +39,7 @@ from tools.ports import (
     Telemetry,
     Traffic,
 )
+from tools.watching import Seen, Watch
 
 _ABOUT = TypeAdapter(About)
 _AGREEMENT = TypeAdapter(Agreement)
@@ -43,6 +49,7 @@ _FIRED = TypeAdapter(tuple[Fired, ...])
 _FOUND_ENDPOINT: TypeAdapter[EndpointState | None] = TypeAdapter(EndpointState | None)
 _FOUND_JOB: TypeAdapter[JobState | None] = TypeAdapter(JobState | None)
 _FOUND_MACHINE: TypeAdapter[Machine | None] = TypeAdapter(Machine | None)
+_INPUTS = TypeAdapter(Inputs)
 _JOB = TypeAdapter(JobState)
 _MACHINE = TypeAdapter(Machine)
 _NOTHING: TypeAdapter[None] = TypeAdapter(None)
@@ -50,6 +57,7 @@ _NUMBER = TypeAdapter(float)
 _OFFERS = TypeAdapter(list[Offer])
 _OWNED = TypeAdapter(list[Owned])
 _PATH = TypeAdapter(Path)
+_SEEN = TypeAdapter(Seen)
 _SNAPSHOT = TypeAdapter(Snapshot)
 _TEXT = TypeAdapter(str)
 _TEXTS = TypeAdapter(list[str])
@@ -62,9 +70,15 @@ class SimClient:
     Transient when no server answers; a connection that breaks under a change leaves it Unknown.
     """
 
-    def __init__(self, socket_path: str | Path) -> None:
-        self._line = line = Line(Path(socket_path))
-        about = line.ask(_ABOUT, "control.about")
+    def __init__(self, socket_path: str | Path, *, latency_s: float = 0.0) -> None:
+        """`latency_s`: how long every call of a port takes to get there, in real seconds."""
+        line = Line(Path(socket_path), latency_s=latency_s)
+        self._about = line.ask(_ABOUT, "control.about")
+        self._speak(line)
+
+    def _speak(self, line: Line) -> None:
+        """Ask everything over that line from now on."""
+        self._line, about = line, self._about
         self.name = about.name
         self.can: frozenset[Capability] = frozenset(about.can)
         self.jobs: Jobs = _Jobs(line, about.promises["jobs"])
@@ -72,8 +86,17 @@ class SimClient:
         self.objects: Objects = _Objects(line)
         self.telemetry: Telemetry = _Telemetry(line)
         self.compute: Compute = _Compute(line, about.promises["compute"])
-        self.clock = RemoteClock(line)
+        self.watch: Watch = _Watch(line)
+        self.clock: RemoteClock = RemoteClock(line) if about.pace is None else PassingRemotely(line, about.pace)
         self.faults = RemoteFaults(line)
+
+    def fenced(self, *, run: str, epoch: int) -> SimClient:
+        """The same world in the hands of that owner of the run. Superseded when it has heard of a later one."""
+        tenure = Tenure(run=run, epoch=epoch)
+        self._line.ask(_NOTHING, "control.fence", tenure=tenure)
+        seen = copy(self)
+        seen._speak(self._line.fenced(tenure))
+        return seen
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -104,6 +127,8 @@ class SimClient:
 class RemoteClock:
     """The world's virtual time, passed by whoever waits on it."""
 
+    passes = False
+
     def __init__(self, line: Line) -> None:
         self._line = line
 
@@ -118,6 +143,23 @@ class RemoteClock:
         self.advance(max(0.0, seconds))
 
 
+class PassingRemotely(RemoteClock):
+    """The time of a world that passes by itself: nobody has to ask the world for it."""
+
+    passes = True
+
+    def __init__(self, line: Line, pace: Pace) -> None:
+        super().__init__(line)
+        self._pace = pace
+
+    def now(self) -> float:
+        return self._pace.now()
+
+    def sleep(self, seconds: float, interrupt: object = None) -> None:
+        del interrupt
+        time.sleep(max(0.0, seconds) / self._pace.rate)
+
+
 class RemoteFaults:
     """The world's switchboard."""
 
@@ -126,7 +168,11 @@ class RemoteFaults:
 
     def arm(self, *, operation: Operation, fault: FaultKind, **details: Unpack[Details]) -> None:
         """Switch a fault on. Invalid when it makes no sense there."""
-        self._line.ask(_NOTHING, "control.arm", fault=make(operation, fault, details))
+        self.add(make(operation, fault, details))
+
+    def add(self, fault: Fault) -> None:
+        """Switch on a fault that is spelt out."""
+        self._line.ask(_NOTHING, "control.arm", fault=fault)
 
     def disarm(self, operation: Operation | None = None) -> None:
         """Switch off the faults of one operation, or all."""
@@ -242,6 +288,9 @@ class _Telemetry(Telemetry):
     def agreement(self, endpoint: str, *, version: str, since: float) -> Agreement:
         return self._line.ask(_AGREEMENT, "telemetry.agreement", endpoint=endpoint, version=version, since=since)
 
+    def inputs(self, endpoint: str, *, version: str, since: float, until: float | None = None) -> Inputs:
+        return self._line.ask(_INPUTS, "telemetry.inputs", endpoint=endpoint, version=version, since=since, until=until)
+
 
 class _Compute(Compute):
     def __init__(self, line: Line, promise: Promise) -> None:
@@ -262,3 +311,11 @@ class _Compute(Compute):
 
     def owned(self, scope: Scope) -> Sequence[Owned]:
         return self._line.ask(_OWNED, "compute.owned", scope=scope)
+
+
+class _Watch(Watch):
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def since(self, cursor: str) -> Seen:
+        return self._line.ask(_SEEN, "watch.since", cursor=cursor)

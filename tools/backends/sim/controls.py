@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tools.backends.sim.backend import SimBackend
+from tools.backends.sim.clock import Pace, PassingClock
 from tools.backends.sim.content import unpack
 from tools.backends.sim.effects import Effect, Snapshot
 from tools.backends.sim.faults import Fault, Fired, Operation
+from tools.epochs import Tenure
 from tools.errors import Invalid
 from tools.ports import Capability, Promise
 from tools.record import Record
@@ -20,6 +22,8 @@ class About(Record):
     can: tuple[Capability, ...]
     promises: Mapping[str, Promise]
     """By creating port."""
+    pace: Pace | None = None
+    """How its time passes by itself; None where it waits for somebody to pass it."""
 
 
 class Controls:
@@ -35,7 +39,11 @@ class Controls:
             "serving": backend.serving.promise,
             "compute": backend.compute.promise,
         }
-        return About(name=backend.name, can=tuple(sorted(backend.can)), promises=promises)
+        return About(name=backend.name, can=tuple(sorted(backend.can)), promises=promises, pace=_pace(backend))
+
+    def fence(self, tenure: Tenure) -> None:
+        """Hear of an owner of a run. Superseded when a later one was heard of."""
+        self._backend.fenced(run=tenure.run, epoch=tenure.epoch)
 
     def now(self) -> float:
         return self._backend.clock.now()
@@ -74,3 +82,7 @@ class Controls:
 
     def stop(self) -> None:
         """Accepted here; the server ends itself after the answer."""
+
+
+def _pace(backend: SimBackend) -> Pace | None:
+    return backend.clock.pace if isinstance(backend.clock, PassingClock) else None

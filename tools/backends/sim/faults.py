@@ -36,11 +36,13 @@ Operation = Literal[
     "objects.remove",
     "telemetry.traffic",
     "telemetry.agreement",
+    "telemetry.inputs",
     "compute.offers",
     "compute.provision",
     "compute.release",
     "compute.find",
     "compute.owned",
+    "watch.since",
 ]
 """Every call a port offers."""
 
@@ -71,10 +73,12 @@ FaultKind = Literal[
     "lose_answer",
     "answer_500",
     "answer_500_after",
+    "twice",
     "stale",
     "fail_job",
 ]
-"""`before`: the effect does not happen. `after`, `lose_answer`: it does, and nobody hears of it."""
+"""`before`: the effect does not happen. `after`, `lose_answer`: it does, and nobody hears of it. `twice`: the request
+arrives twice, and the second answer is heard."""
 
 
 class Fault(Record):
@@ -102,6 +106,8 @@ class Fault(Record):
         method = self.operation.partition(".")[2]
         if self.fault == "stale" and method not in ("find", "owned"):
             raise ValueError(f"{self.operation} shows no list that could be stale: arm `find` or `owned`")
+        if self.fault == "twice" and self.operation not in EFFECTS:
+            raise ValueError(f"{self.operation} changes nothing and may arrive twice: arm one that does")
         if self.fault == "fail_job" and self.operation != "jobs.submit":
             raise ValueError(f"{self.operation} starts no job that could fail: arm `jobs.submit`")
         return self

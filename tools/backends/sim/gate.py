@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from tools.backends.sim.clock import VirtualClock
 from tools.backends.sim.events import settle
 from tools.backends.sim.faults import EFFECTS, Fault, Operation, Switchboard
 from tools.backends.sim.state import State
+from tools.epochs import Tenure
 from tools.errors import Cause, Refused, ToolError, Transient, Unknown
 from tools.language import tr
 
@@ -36,6 +38,15 @@ class Gate:
         self.clock = clock
         self.faults = faults
         self._lock = threading.RLock()
+        self._tenure: Tenure | None = None
+
+    def fenced(self, tenure: Tenure) -> Gate:
+        """The same gate for that owner of a run, of whom the world hears now. Superseded."""
+        with self._lock:
+            self.state.epochs.hear(tenure)
+        gate = copy(self)
+        gate._tenure = tenure
+        return gate
 
     def settle(self) -> None:
         """Let everything happen that was due by now."""
@@ -46,12 +57,16 @@ class Gate:
         """Perform one call of a port. `token` is the call id, or the resource where there is none."""
         with self._lock:
             self.settle()
+            if self._tenure is not None and operation in EFFECTS:
+                self.state.epochs.hear(self._tenure)
             fault = self.faults.draw(operation, token)
             if fault is None:
                 return effect(self._moment(None))
             self._before(fault)
             try:
                 answer = effect(self._moment(fault))
+                if fault.fault == "twice":
+                    answer = effect(self._moment(fault))
             except ToolError as error:
                 self._after(fault, error)
                 raise
@@ -75,9 +90,8 @@ class Gate:
             case "refuse":
                 raise Refused(tr("{operation} is not allowed in this world", operation=fault.operation))
             case "throttle":
-                raise Transient(
-                    tr("{operation} was throttled", operation=fault.operation), retry_after_s=fault.retry_after_s
-                )
+                said = tr("{operation} was throttled", operation=fault.operation)
+                raise Transient(said, retry_after_s=fault.retry_after_s, why="throttled")
             case "timeout_before":
                 raise self._unheard(fault, tr("did not answer in time"))
             case "answer_500":

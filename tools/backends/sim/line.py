@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from tools.backends.sim.faults import EFFECTS
 from tools.backends.sim.wire import Answer, Request, raised
+from tools.epochs import Tenure
 from tools.errors import ToolError, Transient, Unknown
 
 T = TypeVar("T")
@@ -22,12 +24,21 @@ PATIENCE_S = 30.0
 class Line:
     """Asks; raises the typed error that the world raised."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tenure: Tenure | None = None, *, latency_s: float = 0.0) -> None:
+        """`tenure`: in whose name everything is asked. `latency_s`: how long each question of a port is on its way."""
         self._path = path
+        self._tenure = tenure
+        self._latency_s = latency_s
+
+    def fenced(self, tenure: Tenure) -> Line:
+        """The same in the name of that owner of a run."""
+        return Line(self._path, tenure, latency_s=self._latency_s)
 
     def ask(self, shape: TypeAdapter[T], operation: str, /, **args: object) -> T:
         """The answer, parsed. Transient before anything was sent; later Unknown for what has an effect."""
-        request = Request(operation=operation, args=to_jsonable_python(args))
+        request = Request(operation=operation, args=to_jsonable_python(args), tenure=self._tenure)
+        if self._latency_s and not operation.startswith("control."):
+            time.sleep(self._latency_s)
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(PATIENCE_S)
             try:

@@ -17,11 +17,13 @@ from tools.ports import Objects
 class SimObjects(Objects):
     """Objects of a simulated world. A key may point into a stored folder."""
 
-    def __init__(self, gate: Gate, *, folder: Path | None = None) -> None:
-        """`folder`: where fetched content lies; without one, a temporary folder that goes with this object."""
+    def __init__(self, gate: Gate, *, folder: Path | None = None, beside: SimObjects | None = None) -> None:
+        """`folder`: where fetched content lies; without one, where that of `beside` does, else a temporary folder that
+        goes with this object."""
         self._gate = gate
         self._state = gate.state
         self._folder = folder
+        self._beside = beside
 
     def put(self, key: str, source: Path) -> str:
         return self.store(key, read_tree(source))
@@ -91,6 +93,8 @@ class SimObjects(Objects):
         return place
 
     def _scratch(self) -> Path:
+        if self._folder is None and self._beside is not None:
+            return self._beside._scratch()
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="goalkeeper-sim-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """A simulated world as a process of its own, so that whoever uses it can be killed and come back.
 
-    python -m tools.backends.sim.server --socket PATH --world NAME --seed N [--state FILE]
+    python -m tools.backends.sim.server --socket PATH --world NAME --seed N [--state FILE | --pace RATE]
 
 One JSON line per request, one per answer, over a Unix socket. It ends when told to (`control.stop`,
 SIGTERM) or when its socket is gone.
@@ -20,10 +20,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tools.backends.sim.backend import SimBackend
-from tools.backends.sim.clock import VirtualClock
+from tools.backends.sim.clock import PassingClock, VirtualClock
 from tools.backends.sim.tape import Header, Tape
 from tools.backends.sim.wire import Answer, Request, answer, wrong
-from tools.backends.sim.world import load_world
+from tools.backends.sim.world import World, load_world
 from tools.errors import Invalid, ToolError
 
 LONGEST_LINE = 64 * 2**20
@@ -112,12 +112,13 @@ def _free(path: Path) -> None:
     raise Invalid(f"another server answers at {path}")
 
 
-def run(*, socket_path: Path, world: str, seed: int, state: Path | None) -> None:
-    """Serve until told to stop. Invalid."""
+def run(*, socket_path: Path, world: str, seed: int, state: Path | None, pace: float | None = None) -> None:
+    """Serve until told to stop. `pace`: virtual seconds that pass by themselves in a real one. Invalid."""
     chosen = load_world(world)
+    clock = _clock(chosen, pace, state)
     _free(socket_path)
     folder = socket_path.with_name(socket_path.name + ".objects")
-    backend = SimBackend(chosen, seed=seed, clock=VirtualClock(chosen.start), folder=folder)
+    backend = SimBackend(chosen, seed=seed, clock=clock, folder=folder)
     tape = None if state is None else Tape(state, header=Header.of(chosen, seed), backend=backend)
     before = os.umask(0o077)
     try:
@@ -130,15 +131,27 @@ def run(*, socket_path: Path, world: str, seed: int, state: Path | None) -> None
     socket_path.unlink(missing_ok=True)
 
 
+def _clock(world: World, pace: float | None, state: Path | None) -> VirtualClock:
+    if pace is None:
+        return VirtualClock(world.start)
+    if state is not None:
+        raise Invalid("a world whose time passes by itself is not where its calls left it: leave out --state or --pace")
+    try:
+        return PassingClock(world.start, rate=pace)
+    except ValueError as error:
+        raise Invalid(f"--pace: {error}") from error
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.backends.sim.server", description="Serve a simulated world.")
     parser.add_argument("--socket", type=Path, required=True, help="path of the Unix socket")
     parser.add_argument("--world", default="steady", help="name of a world, or a YAML file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--state", type=Path, default=None, help="file from which the world can go on")
+    parser.add_argument("--pace", type=float, default=None, help="seconds of the world that pass in a real one")
     given = parser.parse_args()
     try:
-        run(socket_path=given.socket, world=given.world, seed=given.seed, state=given.state)
+        run(socket_path=given.socket, world=given.world, seed=given.seed, state=given.state, pace=given.pace)
     except ToolError as error:
         print(error, file=sys.stderr)
         return 2

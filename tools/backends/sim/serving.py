@@ -214,7 +214,7 @@ def _check_fit(chosen: Sequence[Version], faults: Sequence[str]) -> None:
     if wrong:
         raise Invalid(*wrong)
     if waiting := [v.spec.version for v in chosen if v.state == "starting" and v.weight == 0]:
-        raise Transient(f"not ready for traffic yet: {', '.join(waiting)}")
+        raise Transient(f"not ready for traffic yet: {', '.join(waiting)}", why="capacity")
 
 
 def _check_shadow(version: Version) -> None:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from tools.backends.sim.effects import Effect, Event
 from tools.backends.sim.faults import Operation
 from tools.backends.sim.world import Behaviour, World
+from tools.epochs import Epochs
 from tools.fence import Rollout
 from tools.language import speaking, tr
 from tools.ports import EndpointState, Failure, JobSpec, Kind, Machine, Owned, ServeSpec, Tags, VersionState
@@ -172,6 +173,7 @@ class State:
     prepared: dict[str, PrepareResult] = field(default_factory=dict)
     """Digest of the training part → what is known of the data."""
     deploys: int = 0
+    epochs: Epochs = field(default_factory=Epochs)
     log: list[Effect] = field(default_factory=list)
 
     def endpoint(self, name: str) -> Endpoint | None:

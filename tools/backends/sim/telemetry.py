@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from tools import latency
+from tools.backends.sim.callers import inputs
 from tools.backends.sim.gate import Gate, Moment
 from tools.backends.sim.state import Version
 from tools.errors import NotFound
+from tools.inputs import Inputs
 from tools.ports import Agreement, Telemetry, Traffic
 
 
@@ -45,6 +47,14 @@ class SimTelemetry(Telemetry):
             )
 
         return self._gate.call("telemetry.agreement", f"{endpoint}:{version}", read)
+
+    def inputs(self, endpoint: str, *, version: str, since: float, until: float | None = None) -> Inputs:
+        def read(moment: Moment) -> Inputs:
+            ends = moment.now if until is None else min(until, moment.now)
+            known = self._known(endpoint, version)
+            return inputs(self._gate.state, endpoint, known, start=self._gate.clock.start, since=since, until=ends)
+
+        return self._gate.call("telemetry.inputs", f"{endpoint}:{version}", read)
 
     def _known(self, endpoint: str, version: str) -> Version:
         there = self._gate.state.endpoint(endpoint)

@@ -15,9 +15,23 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tools.backends.sim.backend import SimBackend
 from tools.backends.sim.controls import Controls
-from tools.errors import Cause, Conflict, Failed, Invalid, NotFound, Refused, ToolError, Transient, Unknown
+from tools.epochs import Tenure
+from tools.errors import (
+    Cause,
+    Conflict,
+    Failed,
+    Invalid,
+    NotFound,
+    Passing,
+    Refused,
+    Superseded,
+    ToolError,
+    Transient,
+    Unknown,
+)
 from tools.ports import Compute, Jobs, Objects, Serving, Telemetry
 from tools.record import Json, Record
+from tools.watching import Watch
 
 _PORTS: Mapping[str, type] = {
     "jobs": Jobs,
@@ -25,11 +39,13 @@ _PORTS: Mapping[str, type] = {
     "objects": Objects,
     "telemetry": Telemetry,
     "compute": Compute,
+    "watch": Watch,
     "control": Controls,
 }
 _PLAIN: Mapping[str, type[ToolError]] = {
     "Unknown": Unknown,
     "Refused": Refused,
+    "Superseded": Superseded,
     "Conflict": Conflict,
     "NotFound": NotFound,
 }
@@ -40,14 +56,17 @@ class Request(Record):
 
     operation: str = Field(pattern=r"^[a-z]+\.[a-z][a-z_]*$")
     args: Json = {}
+    tenure: Tenure | None = None
+    """In the name of which owner of a run."""
 
 
 class Wrong(Record):
     """A typed error."""
 
-    kind: Literal["Transient", "Unknown", "Refused", "Conflict", "NotFound", "Invalid", "Failed"]
+    kind: Literal["Transient", "Unknown", "Refused", "Superseded", "Conflict", "NotFound", "Invalid", "Failed"]
     message: str
     retry_after_s: float = 1.0
+    why: Passing = "network"
     faults: tuple[str, ...] = ()
     cause: Cause = "unknown"
 
@@ -62,7 +81,9 @@ class Answer(Record):
 def answer(backend: SimBackend, request: Request) -> Answer:
     """Perform one call; every `ToolError` becomes part of the answer."""
     try:
-        return Answer(result=_perform(backend, request))
+        owner = request.tenure
+        seen = backend if owner is None else backend.fenced(run=owner.run, epoch=owner.epoch)
+        return Answer(result=_perform(seen, request))
     except ToolError as error:
         return Answer(error=wrong(error))
 
@@ -71,11 +92,13 @@ def wrong(error: ToolError) -> Wrong:
     """The error as JSON, with everything that the caller acts on."""
     match error:
         case Transient():
-            return Wrong(kind="Transient", message=str(error), retry_after_s=error.retry_after_s)
+            return Wrong(kind="Transient", message=str(error), retry_after_s=error.retry_after_s, why=error.why)
         case Invalid():
             return Wrong(kind="Invalid", message=str(error), faults=error.faults)
         case Failed():
             return Wrong(kind="Failed", message=str(error), cause=error.cause)
+        case Superseded():
+            return Wrong(kind="Superseded", message=str(error))
         case Refused():
             return Wrong(kind="Refused", message=str(error))
         case Conflict():
@@ -90,7 +113,7 @@ def raised(said: Wrong) -> ToolError:
     """The error that crossed the wire, as it was raised."""
     match said.kind:
         case "Transient":
-            return Transient(said.message, retry_after_s=said.retry_after_s)
+            return Transient(said.message, retry_after_s=said.retry_after_s, why=said.why)
         case "Invalid":
             return Invalid(*said.faults)
         case "Failed":

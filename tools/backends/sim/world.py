@@ -76,6 +76,25 @@ class Behaviour(Record):
     """False: the version never becomes ready."""
 
 
+class Requests(Record):
+    """What callers send by themselves: rows a second, and how these move away from those that were there at first.
+
+    Every feature is normal with unit variance. From `drifts_at` on the first few of them have another mean.
+    """
+
+    rows_per_s: float = Field(default=0.0, ge=0)
+    drifts_at: float | None = Field(default=None, ge=0)
+    """Seconds after the world has begun; None: never."""
+    ramp_s: float = Field(default=0.0, ge=0)
+    """How long it takes until the shift is whole; 0: it is sudden."""
+    features: int = Field(default=1, ge=0)
+    """How many features move."""
+    shift: float = 1.0
+    """How far, in standard deviations."""
+    predictions: float = 0.0
+    """How far the score moves that decides what is answered, in standard deviations."""
+
+
 class World(Record):
     """Everything a simulated backend may be told."""
 
@@ -110,6 +129,8 @@ class World(Record):
     offers: tuple[Offer, ...] = ()
     bills: Mapping[Program | Literal["load"], int] = {}
     """Micro-USD that a job of the program is billed once it is over, whatever its hours; others cost their hours."""
+    requests: Requests = Requests()
+    """What endpoints get besides `load`."""
     provision_s: float = Field(default=60.0, ge=0)
     faults: tuple[Fault, ...] = ()
     """Armed from the start."""

@@ -13,7 +13,7 @@ from agent import learning, rollout, search
 from agent.brain.rules.planning import readable
 from agent.contract import Clause, Contract, Part, Train
 from agent.judge import allowed_share
-from agent.learning import opens_holdout, task_of
+from agent.learning import measured_later, opens_holdout, task_of
 from tools.language import tr
 from tools.metrics import metric
 from tools.register import NAME
@@ -29,7 +29,8 @@ _BETTER = {"max": (">=", ">"), "min": ("<=", "<")}
 def unsupported(contract: Contract) -> tuple[str, ...]:
     """Why no plan can be made, each with its part; empty when everything that is said can be honoured."""
     found = [f"{part.name}{tr(': ')}{why}" for part in contract.parts for why in _part(part)]
-    if contract.budget_per in ("day", "month"):
+    monthly = contract.budget_per == "month" and any(part.upkeep is not None for part in contract.parts)
+    if contract.budget_per in ("day", "month") and not monthly:
         found.append(tr("nothing here keeps a budget per {per}: give one for the whole goal", per=contract.budget_per))
     return tuple(found)
 
@@ -250,6 +251,8 @@ def _relative_live(clause: Clause, part: Part) -> Iterator[str]:
 
 def _live(clause: Clause, part: Part) -> Iterator[str]:
     known = metric(clause.metric)
+    if known is not None and measured_later(clause, part) and clause.op in _BETTER[known.better]:
+        return
     if known is None or clause.metric not in LIVE:
         yield tr("nothing here measures {metric} on live traffic", metric=clause.metric)
     elif clause.op not in _BETTER[known.better]:
@@ -297,8 +300,16 @@ def _replicas(part: Part) -> Iterator[str]:
 
 
 def _upkeep(part: Part) -> Iterator[str]:
-    if part.upkeep is not None and part.upkeep.retrain_on:
-        yield tr("nothing here retrains after the run: leave that out, the first check is made")
+    wanted = part.upkeep
+    if wanted is None or not wanted.retrain_on:
+        return
+    if not (learning.learns(part) and part.data):
+        yield tr(
+            "training {endpoint} again needs a goal that trains it: name the data, or only watch it",
+            endpoint=part.endpoint,
+        )
+    elif part.rollout.strategy == "none":
+        yield tr("nothing is served that could be looked after and trained again: say deploy")
 
 
 def _metrics(part: Part) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent import estimate, rollout
 from agent.brain.rules.planning.draft import Draft, nth
 from agent.contract import Clause
+from agent.learning import measured_later
 from agent.observe import QUANTILES
 from agent.plan import Range, ref
 from agent.survey import source_model
@@ -70,7 +71,8 @@ def deploy(d: Draft) -> tuple[str, ...]:
 
 def watched(d: Draft) -> tuple[Clause, ...]:
     """The clauses that a last watch answers by itself."""
-    return tuple(c for c in d.part.clauses if c.where == "live" and c.relative is None)
+    live = (c for c in d.part.clauses if c.where == "live" and c.relative is None)
+    return tuple(c for c in live if not measured_later(c, d.part))
 
 
 def watch(

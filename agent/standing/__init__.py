@@ -1,0 +1,1 @@
+"""Standing goals: what keeps a contract alive after its run has ended."""
