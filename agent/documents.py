@@ -17,8 +17,6 @@ from tools.record import Json, Record
 
 Verdict = Literal["MET", "NOT MET", "UNPROVEN"]
 Status = Literal["planning", "waiting", "running", "done", "cancelled", "failed"]
-ENDED: frozenset[Status] = frozenset(("done", "cancelled", "failed"))
-"""Nothing more is done about such a run."""
 FeasibilityVerdict = Literal["feasible", "infeasible", "needs_input", "refused", "unknown"]
 StepPhase = Literal["pending", "asking", "running", "done", "failed", "refused", "skipped"]
 

@@ -10,10 +10,11 @@ from agent.approving.approvals import overtaken
 from agent.book import Book
 from agent.consulting import taken_over
 from agent.decide import wound_down
-from agent.documents import ENDED, RunReport, Status
+from agent.documents import RunReport, Status
 from agent.keeping import Keeping
 from agent.memory import outcomes
 from agent.pages import page
+from agent.record.claims import ENDED
 from agent.record.nudge import nudge, worked
 from agent.record.rows import RunRow
 from agent.revise import revise

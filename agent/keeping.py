@@ -9,10 +9,11 @@ from agent import orders
 from agent.book import Book
 from agent.brain.rules.planning.propose import propose
 from agent.conversing import Conversing
-from agent.documents import ENDED, RunDocument, Status
+from agent.documents import RunDocument, Status
 from agent.errors import Busy, Fault, GoalkeeperError, InvalidRequest, NoSuchRun
 from agent.goal import Goal
 from agent.prospect import Prospect, ordered, unreadable
+from agent.record.claims import ENDED
 from agent.record.ledger import month_of
 from agent.record.rows import RunRow
 from agent.runs import command, said_as

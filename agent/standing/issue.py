@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.documents import ENDED, RunReport
+from agent.documents import RunReport
+from agent.record.claims import ENDED
 from agent.record.rows import RunRow
 from agent.service_state import Standing
 from agent.standing.reaction import NO_WORSE

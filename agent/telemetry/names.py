@@ -7,15 +7,12 @@ since the names of steps and parts may be somebody's words.
 from __future__ import annotations
 
 import re
-from typing import get_args
 
 from agent.state import CallState, Run
 from tools.catalogue import BY_NAME
-from tools.errors import Cause
 
 OTHER = "other"
 """What is in none of the sets."""
-CAUSES = frozenset(get_args(Cause))
 _POLICY = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _MOST_POLICIES = 100
 

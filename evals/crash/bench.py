@@ -6,7 +6,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -252,8 +252,3 @@ def fork(deed: Callable[[], object], trace: Path) -> int:
         trace.write_text(traceback.format_exc())
     finally:
         os._exit(code)
-
-
-def all_of(drivers: Sequence[Driver]) -> list[End]:
-    """How they ended."""
-    return [driver.wait() for driver in drivers]
