@@ -12,7 +12,8 @@ from simulated import ACCURACY, ERRORS, LATENCY, Stage, part
 
 from agent.clock import Clock
 from agent.contract import Contract, Data, Part, Upkeep
-from agent.documents import ENDED, RunDocument
+from agent.documents import RunDocument
+from agent.record.claims import ENDED
 from agent.record.rows import RunRow
 from agent.session import Session
 from agent.state import parse
