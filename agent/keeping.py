@@ -15,6 +15,7 @@ from agent.goal import Goal
 from agent.prospect import Prospect, ordered, unreadable
 from agent.record.claims import ENDED
 from agent.record.ledger import month_of
+from agent.record.nudge import worked
 from agent.record.rows import RunRow
 from agent.runs import command, said_as
 from agent.service_state import Standing
@@ -183,7 +184,11 @@ class Keeping(Conversing):
         """Every standing goal of this home, newest first."""
         if not self._begun:
             return Levels(goals=())
-        return Levels(goals=tuple(self.goal(row.id) for row in self._store.rows(kind="standing")))
+        found = tuple(self.goal(row.id) for row in self._store.rows(kind="standing"))
+        going_on = any(level.state != "ended" for level in found)
+        # Over a shared store the worker may be anywhere.
+        idle = going_on and self._settings.store is None and not worked(self._settings.home)
+        return Levels(goals=found, idle=f"{command(self._settings)} worker" if idle else "")
 
     def goal(self, name: str) -> Level:
         """One standing goal as it stands."""

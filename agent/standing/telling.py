@@ -88,6 +88,8 @@ class Levels(Record):
     """`goals --json`."""
 
     goals: tuple[Level, ...]
+    idle: str = ""
+    """The command that makes their checks, where goals go on and nobody here makes them."""
 
 
 def level(id_: str, run: Run, *, command: str, now: float) -> Level:

@@ -10,6 +10,7 @@ import pytest
 from standing_desk import Home, begun, pass_time, wanted
 
 from agent.doors.cli.app import execute
+from agent.record.nudge import Listener
 from agent.session import Session
 from agent.settings import Settings
 
@@ -63,6 +64,16 @@ def test_goals_lists_state_clauses_budget_and_the_next_check(say: Say) -> None:
     code, text = say("goals", "--json")
     (level,) = json.loads(text)["goals"]
     assert (level["state"], level["checks"], level["do"]) == ("healthy", 3, "")
+
+
+def test_it_is_said_where_nobody_makes_the_checks(say: Say, home: Home) -> None:
+    _, text = say("goals")
+    assert "No worker drives this home" in text
+    with Listener(home.settings.home, worker=True):
+        _, text = say("goals")
+        _, document = say("goals", "--json")
+    assert "No worker" not in text
+    assert json.loads(document)["idle"] == ""
 
 
 def test_one_goal_is_shown_with_its_events_and_reported_whole(say: Say) -> None:

@@ -38,6 +38,8 @@ def _goals(door: Door) -> int:
         if number_:
             door.paper.line()
         _show(door, level)
+    if found.idle:
+        door.note(tr("No worker drives this home, so nothing is checked now: `{command}`", command=found.idle))
     return 0
 
 
