@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.documents import ENDED
 from agent.doors import goalfile
 from agent.prospect import Request
+from agent.record.claims import ENDED
 from agent.session import Session
 from agent.settings import Settings
 
